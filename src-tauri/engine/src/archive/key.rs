@@ -1,0 +1,181 @@
+//! The key and its file, `NAME.key`:
+//!
+//! ```json
+//! { "key": "<64 hex digits>", "algorithm": "AES-256-CBC", "created_at": 1234567890.123, "backup_name": "NAME",
+//!   "archive_size": 20512, "archive_sha256": "<64 hex digits>" }
+//! ```
+//!
+//! The last two are ours: with them `sha256sum` alone proves an archive. Readers need `key` and `algorithm`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rand::TryRng;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::error::{Error, Result};
+use crate::hex;
+use crate::inspect::KeyFacts;
+use crate::names::{ARCHIVE_SUFFIX, KEY_SUFFIX};
+
+/// The only cipher of the format.
+pub(crate) const ALGORITHM: &str = "AES-256-CBC";
+
+/// A key file is read up to this many bytes; a larger one is none.
+const MAX_KEY_FILE: u64 = 64 * 1024;
+
+/// The 256 bits that open an archive. Wiped when dropped; shows nothing of itself.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Key([u8; 32]);
+
+impl Key {
+    /// A new key from the operating system's random source.
+    pub(crate) fn generate() -> Result<Self> {
+        let mut key = Self([0; 32]);
+        fill_random(&mut key.0)?;
+        Ok(key)
+    }
+
+    /// The bytes, for the cipher.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Fills `bytes` from the operating system's random source.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<()> {
+    rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| Error::Io {
+        action: "read",
+        path: PathBuf::from("the system's random source"),
+        source: std::io::Error::other(error),
+    })
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HexKey;
+        impl Visitor<'_> for HexKey {
+            type Value = Key;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hex digits")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
+                let mut key = Key([0; 32]);
+                // The text itself must not get into the message, as it may be most of a key.
+                if hex::decode_into(text, &mut key.0) { Ok(key) } else { Err(E::custom("no 64 hex digits")) }
+            }
+        }
+        deserializer.deserialize_str(HexKey)
+    }
+}
+
+/// A key with what its file says about the archive.
+#[derive(Debug)]
+pub(crate) struct KeyFile {
+    /// The key.
+    pub(crate) key: Key,
+    /// The rest.
+    pub(crate) facts: KeyFacts,
+}
+
+/// Facts of other makers may be of any type: what is not understood is not known, and does not stop a restore.
+#[derive(serde::Deserialize)]
+struct Written {
+    key: Key,
+    algorithm: String,
+    #[serde(default)]
+    created_at: serde_json::Value,
+    #[serde(default)]
+    backup_name: serde_json::Value,
+    #[serde(default)]
+    archive_size: serde_json::Value,
+    #[serde(default)]
+    archive_sha256: serde_json::Value,
+}
+
+impl KeyFile {
+    /// Reads the key file at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let unusable = |problem| Error::KeyFile { path: path.to_path_buf(), problem };
+        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
+        if !metadata.is_file() {
+            return Err(unusable("it is not a regular file"));
+        }
+        // Sized beforehand: a buffer that grows leaves copies of the key behind in freed memory.
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE as usize + 1));
+        file.take(MAX_KEY_FILE + 1).read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;
+        if text.len() as u64 > MAX_KEY_FILE {
+            return Err(unusable("it is too large to be one"));
+        }
+        Self::parse(&text).map_err(unusable)
+    }
+
+    /// Understands the text of a key file, or says what is wrong with it, never with any of the text.
+    fn parse(text: &[u8]) -> Result<Self, &'static str> {
+        let json: serde_json::Result<de::IgnoredAny> = serde_json::from_slice(text);
+        if json.is_err() {
+            return Err("it is not JSON");
+        }
+        let written: Written =
+            serde_json::from_slice(text).map_err(|_| "it holds no \"key\" of 64 hex digits with an \"algorithm\"")?;
+        if written.algorithm != ALGORITHM {
+            return Err("its algorithm is not AES-256-CBC");
+        }
+        let text_of = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let archive_sha256 = text_of(&written.archive_sha256).map(|digest| digest.to_ascii_lowercase());
+        Ok(Self {
+            key: written.key,
+            facts: KeyFacts {
+                algorithm: written.algorithm,
+                created_at: written.created_at.as_f64(),
+                backup_name: text_of(&written.backup_name),
+                archive_size: written.archive_size.as_u64(),
+                archive_sha256: archive_sha256.filter(|digest| hex::decode_into(digest, &mut [0; 32])),
+            },
+        })
+    }
+}
+
+/// The text of a finished key file. Its buffer is sized beforehand, so that no part of the key is left in freed memory.
+pub(crate) fn key_file_text(
+    key: &Key,
+    created_at: &str,
+    backup_name: &str,
+    archive_size: u64,
+    archive_sha256: &str,
+) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(1024 + backup_name.len() * 6));
+    text.push_str("{\n  \"key\": \"");
+    hex::encode_to(key.bytes(), &mut text);
+    let name = serde_json::Value::from(backup_name);
+    text.push_str(&format!(
+        "\",\n  \"algorithm\": \"{ALGORITHM}\",\n  \"created_at\": {created_at},\n  \"backup_name\": {name},\n  \
+         \"archive_size\": {archive_size},\n  \"archive_sha256\": \"{archive_sha256}\"\n}}\n"
+    ));
+    text
+}
+
+/// The key of `archive`: the one given, else the one beside it.
+pub(crate) fn find_key(archive: &Path, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_path_buf());
+    }
+    let file_name = archive.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = file_name.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&file_name);
+    let beside = archive.with_file_name(format!("{stem}{KEY_SUFFIX}"));
+    if beside.exists() {
+        Ok(beside)
+    } else {
+        Err(Error::KeyMissing { archive: archive.to_path_buf(), expected: beside })
+    }
+}

@@ -1,0 +1,452 @@
+//! What can go wrong, in words for the person who has to deal with it.
+//!
+//! An [`Error`] says what happened and to which thing; [`Error::advice`] says what to do now; [`Error::code`] is for the
+//! programs that branch on it: the window puts the cursor into the field at fault, the command line picks its exit
+//! code. [`ErrorReport`] is all of that as data, for JSON and for the window, which translates by code and parameters.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use ts_rs::TS;
+
+/// The result of an engine call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a verb did not do what it was asked to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The person asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// A file or folder that was named does not exist.
+    #[error("{} does not exist", .path.display())]
+    NotFound {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The operating system refused access.
+    #[error("no permission to {action} {}", .path.display())]
+    PermissionDenied {
+        /// What was tried, as a verb: `read`, `write`, `create`.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+    },
+    /// Any other refusal of the operating system.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, as a verb: `read`, `write`, `sync`, `rename`.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The database is not one of a CFMS server.
+    #[error("{} is not a CFMS database: {missing}", .path.display())]
+    NotCfms {
+        /// The database.
+        path: PathBuf,
+        /// What it lacks, in words.
+        missing: String,
+    },
+    /// The server keeps its database in MySQL.
+    #[error("the server at {} keeps its database in MySQL, which is not a file that could be copied", .path.display())]
+    MySql {
+        /// The server's folder.
+        path: PathBuf,
+    },
+    /// The server keeps its contents in S3.
+    #[error("the server at {} keeps its contents in S3 storage, not on this disk", .path.display())]
+    ContentsInS3 {
+        /// The server's folder.
+        path: PathBuf,
+    },
+    /// `config.toml` cannot be read as TOML.
+    #[error("{} cannot be understood: {problem}", .path.display())]
+    Config {
+        /// The configuration file.
+        path: PathBuf,
+        /// The parser's words.
+        problem: String,
+    },
+    /// The database stayed locked by another program.
+    #[error("the database {} stayed locked for {seconds} s", .path.display())]
+    DatabaseLocked {
+        /// The database.
+        path: PathBuf,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// SQLite cannot make sense of the database.
+    #[error("the database {} cannot be read: {problem}", .path.display())]
+    DatabaseDamaged {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's words.
+        problem: String,
+    },
+    /// The database lies on a network file system, whose locks do not reach the server.
+    #[error("the database {} lies on a network file system ({filesystem})", .path.display())]
+    NetworkFilesystem {
+        /// The database.
+        path: PathBuf,
+        /// The file system's type, as the system names it.
+        filesystem: String,
+    },
+    /// Another backup of the same server is running.
+    #[error("another backup of {} is running", .path.display())]
+    SourceBusy {
+        /// The server's folder.
+        path: PathBuf,
+    },
+
+    /// A backup's name is not acceptable.
+    #[error("{name:?} cannot be the name of a backup: {problem}")]
+    BadName {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A file of that name is there already; nothing is ever overwritten.
+    #[error("{} exists already", .path.display())]
+    AlreadyExists {
+        /// The file in the way.
+        path: PathBuf,
+    },
+    /// Another run is writing a backup of that name.
+    #[error("another backup is being written to {}", .path.display())]
+    NameBusy {
+        /// The file that both want to write.
+        path: PathBuf,
+    },
+    /// The output folder lies below a mount point on which nothing is mounted.
+    #[error("nothing is mounted on {}, so {} would land on the wrong disk", .mount_point.display(), .path.display())]
+    NotMounted {
+        /// The output folder.
+        path: PathBuf,
+        /// The mount point of `/etc/fstab`.
+        mount_point: PathBuf,
+    },
+    /// The archive would lie on the disk of the server's data, which was forbidden.
+    #[error("{} is on the same disk as the server's data", .path.display())]
+    SameDisk {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The disk has not enough room.
+    #[error("not enough space on the disk of {}: {needed} bytes needed, {available} bytes free", .path.display())]
+    NoSpace {
+        /// The folder.
+        path: PathBuf,
+        /// Bytes that are needed at least.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// The backup would leave the server's own disk nearly full.
+    #[error("the backup would leave less than 1 GiB free on the server's own disk at {}", .path.display())]
+    WouldFillServerDisk {
+        /// The output folder.
+        path: PathBuf,
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// The file system or a limit of the process does not allow a file of that size.
+    #[error("{} cannot grow to {needed} bytes: the limit there is reached", .path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that are needed at least.
+        needed: u64,
+    },
+
+    /// No key file was found for an archive.
+    #[error("no key file for {}: {} does not exist", .archive.display(), .expected.display())]
+    KeyMissing {
+        /// The archive.
+        archive: PathBuf,
+        /// Where the key was looked for.
+        expected: PathBuf,
+    },
+    /// A key file is not usable.
+    #[error("{} is not a usable key file: {problem}", .path.display())]
+    KeyFile {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it; never any of its text.
+        problem: &'static str,
+    },
+    /// The key does not open the archive.
+    #[error("{} does not open {}", .key.display(), .archive.display())]
+    WrongKey {
+        /// The archive.
+        archive: PathBuf,
+        /// The key file.
+        key: PathBuf,
+    },
+    /// The archive is not what was written.
+    #[error("{} is damaged: {problem}", .archive.display())]
+    Damaged {
+        /// The archive.
+        archive: PathBuf,
+        /// What contradicts what.
+        problem: String,
+    },
+    /// The archive ends too early.
+    #[error("{} is cut off: {problem}", .archive.display())]
+    Truncated {
+        /// The archive.
+        archive: PathBuf,
+        /// Where it ends.
+        problem: String,
+    },
+    /// The archive's metadata announces a version that is not known.
+    #[error("{} has version {version:?}; this program reads version \"1.0\"", .archive.display())]
+    UnsupportedVersion {
+        /// The archive.
+        archive: PathBuf,
+        /// What it announces.
+        version: String,
+    },
+}
+
+/// The machine's name of an [`Error`], stable across releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+#[non_exhaustive]
+#[allow(missing_docs)] // each is documented at the error of the same name
+pub enum Code {
+    Cancelled,
+    NotFound,
+    PermissionDenied,
+    Io,
+    NotCfms,
+    MySql,
+    ContentsInS3,
+    Config,
+    DatabaseLocked,
+    DatabaseDamaged,
+    NetworkFilesystem,
+    SourceBusy,
+    BadName,
+    AlreadyExists,
+    NameBusy,
+    NotMounted,
+    SameDisk,
+    NoSpace,
+    WouldFillServerDisk,
+    FileTooLarge,
+    KeyMissing,
+    KeyFile,
+    WrongKey,
+    Damaged,
+    Truncated,
+    UnsupportedVersion,
+}
+
+/// An [`Error`] as data: what JSON output and the window get.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export)]
+pub struct ErrorReport {
+    /// The machine's name.
+    pub code: Code,
+    /// What happened, in English.
+    pub message: String,
+    /// What to do now, in English.
+    pub advice: Option<String>,
+    /// The parts of the message, for translations: paths, sizes in bytes, the system's words.
+    pub params: BTreeMap<&'static str, String>,
+}
+
+impl Error {
+    /// The system's refusal to do `action` to `path`, sorted into the errors that people can act on.
+    pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { action, path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::NoSpace { path, needed: 0, available: 0 }
+            }
+            io::ErrorKind::FileTooLarge => Self::FileTooLarge { path, needed: 0 },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// The machine's name.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Cancelled => Code::Cancelled,
+            Self::NotFound { .. } => Code::NotFound,
+            Self::PermissionDenied { .. } => Code::PermissionDenied,
+            Self::Io { .. } => Code::Io,
+            Self::NotCfms { .. } => Code::NotCfms,
+            Self::MySql { .. } => Code::MySql,
+            Self::ContentsInS3 { .. } => Code::ContentsInS3,
+            Self::Config { .. } => Code::Config,
+            Self::DatabaseLocked { .. } => Code::DatabaseLocked,
+            Self::DatabaseDamaged { .. } => Code::DatabaseDamaged,
+            Self::NetworkFilesystem { .. } => Code::NetworkFilesystem,
+            Self::SourceBusy { .. } => Code::SourceBusy,
+            Self::BadName { .. } => Code::BadName,
+            Self::AlreadyExists { .. } => Code::AlreadyExists,
+            Self::NameBusy { .. } => Code::NameBusy,
+            Self::NotMounted { .. } => Code::NotMounted,
+            Self::SameDisk { .. } => Code::SameDisk,
+            Self::NoSpace { .. } => Code::NoSpace,
+            Self::WouldFillServerDisk { .. } => Code::WouldFillServerDisk,
+            Self::FileTooLarge { .. } => Code::FileTooLarge,
+            Self::KeyMissing { .. } => Code::KeyMissing,
+            Self::KeyFile { .. } => Code::KeyFile,
+            Self::WrongKey { .. } => Code::WrongKey,
+            Self::Damaged { .. } => Code::Damaged,
+            Self::Truncated { .. } => Code::Truncated,
+            Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
+        }
+    }
+
+    /// What the person can do now.
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Cancelled | Self::Io { .. } => return None,
+            Self::NotFound { .. } => "Check the path; is the disk that holds it mounted?",
+            Self::PermissionDenied { .. } => {
+                "Run as the user that the server runs as, or as root, or choose a folder that you may write to."
+            }
+            Self::NotCfms { .. } => "Choose the folder that the CFMS server runs in, or the app.db in it.",
+            Self::MySql { .. } => {
+                "Back up the database with mysqldump and the folder content/ with a file backup; this program reads SQLite servers."
+            }
+            Self::ContentsInS3 { .. } => {
+                "Back up the bucket with the tools of its provider. --allow-missing makes a backup of all but the contents."
+            }
+            Self::Config { .. } => "Mend config.toml; the server cannot start with it either.",
+            Self::DatabaseLocked { .. } => "Try again when the program that holds it has finished.",
+            Self::DatabaseDamaged { .. } => {
+                "Check it with: sqlite3 app.db 'PRAGMA integrity_check'. Keep the newest older backup safe."
+            }
+            Self::NetworkFilesystem { .. } => {
+                "Run this program on the machine that the server runs on; or stop the server and use --server-stopped."
+            }
+            Self::SourceBusy { .. } => "Wait until it has finished.",
+            Self::BadName { .. } => "Choose another name, or leave it empty: it is then made of the time.",
+            Self::AlreadyExists { .. } => "Choose another name; existing backups and keys are never overwritten.",
+            Self::NameBusy { .. } => "Choose another name, or wait until the other backup has finished.",
+            Self::NotMounted { .. } => "Mount the disk, or choose another folder.",
+            Self::SameDisk { .. } => "Choose a folder on another disk: a backup beside its server dies with it.",
+            Self::NoSpace { .. } | Self::WouldFillServerDisk { .. } => {
+                "Free space there, or choose a folder on another disk."
+            }
+            Self::FileTooLarge { .. } => {
+                "Choose a folder on another file system (FAT holds files up to 4 GiB), or raise the limit (ulimit -f)."
+            }
+            Self::KeyMissing { .. } => "Say where the key is (--key). Without it nobody can open this backup.",
+            Self::KeyFile { .. } => "Choose the .key file that was written with this archive.",
+            Self::WrongKey { .. } => "Choose the .key file that was written with this archive.",
+            Self::Damaged { .. } | Self::Truncated { .. } => {
+                "Do not rely on this archive: make a new backup, or fetch another copy of it."
+            }
+            Self::UnsupportedVersion { .. } => "Use a newer release of this program.",
+        })
+    }
+
+    /// The parts of the message, for translations. Paths are given as they are shown.
+    pub fn params(&self) -> BTreeMap<&'static str, String> {
+        let shown = |path: &Path| path.display().to_string();
+        let mut params = BTreeMap::new();
+        match self {
+            Self::Cancelled => {}
+            Self::NotFound { path }
+            | Self::MySql { path }
+            | Self::ContentsInS3 { path }
+            | Self::SourceBusy { path }
+            | Self::AlreadyExists { path }
+            | Self::NameBusy { path }
+            | Self::SameDisk { path } => {
+                params.insert("path", shown(path));
+            }
+            Self::PermissionDenied { action, path } => {
+                params.insert("action", (*action).to_owned());
+                params.insert("path", shown(path));
+            }
+            Self::Io { action, path, source } => {
+                params.insert("action", (*action).to_owned());
+                params.insert("path", shown(path));
+                params.insert("problem", source.to_string());
+            }
+            Self::NotCfms { path, missing } => {
+                params.insert("path", shown(path));
+                params.insert("problem", missing.clone());
+            }
+            Self::Config { path, problem } | Self::DatabaseDamaged { path, problem } => {
+                params.insert("path", shown(path));
+                params.insert("problem", problem.clone());
+            }
+            Self::DatabaseLocked { path, seconds } => {
+                params.insert("path", shown(path));
+                params.insert("seconds", seconds.to_string());
+            }
+            Self::NetworkFilesystem { path, filesystem } => {
+                params.insert("path", shown(path));
+                params.insert("filesystem", filesystem.clone());
+            }
+            Self::BadName { name, problem } => {
+                params.insert("name", name.clone());
+                params.insert("problem", (*problem).to_owned());
+            }
+            Self::NotMounted { path, mount_point } => {
+                params.insert("path", shown(path));
+                params.insert("mount_point", shown(mount_point));
+            }
+            Self::NoSpace { path, needed, available } | Self::WouldFillServerDisk { path, needed, available } => {
+                params.insert("path", shown(path));
+                params.insert("needed", needed.to_string());
+                params.insert("available", available.to_string());
+            }
+            Self::FileTooLarge { path, needed } => {
+                params.insert("path", shown(path));
+                params.insert("needed", needed.to_string());
+            }
+            Self::KeyMissing { archive, expected } => {
+                params.insert("archive", shown(archive));
+                params.insert("path", shown(expected));
+            }
+            Self::KeyFile { path, problem } => {
+                params.insert("path", shown(path));
+                params.insert("problem", (*problem).to_owned());
+            }
+            Self::WrongKey { archive, key } => {
+                params.insert("archive", shown(archive));
+                params.insert("path", shown(key));
+            }
+            Self::Damaged { archive, problem } | Self::Truncated { archive, problem } => {
+                params.insert("archive", shown(archive));
+                params.insert("problem", problem.clone());
+            }
+            Self::UnsupportedVersion { archive, version } => {
+                params.insert("archive", shown(archive));
+                params.insert("version", version.clone());
+            }
+        }
+        params
+    }
+
+    /// All of it as data.
+    pub fn report(&self) -> ErrorReport {
+        ErrorReport {
+            code: self.code(),
+            message: self.to_string(),
+            advice: self.advice().map(str::to_owned),
+            params: self.params(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What did not stop a backup and must not be silent either.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// One thing that a person should know about a backup. It is in the [`Report`](crate::Report), in the archive's
+/// manifest and on the screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Warning {
+    /// What kind of thing it is.
+    pub code: WarningCode,
+    /// The file (content) that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub file_id: Option<String>,
+    /// A document that shows this content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub document_id: Option<String>,
+    /// That document's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub title: Option<String>,
+    /// The path that the database records, or the file that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub path: Option<String>,
+    /// What is the matter, in English.
+    pub reason: String,
+}
+
+impl Warning {
+    /// A warning about nothing in particular yet; set what it is about.
+    pub fn new(code: WarningCode, reason: impl Into<String>) -> Self {
+        Self { code, file_id: None, document_id: None, title: None, path: None, reason: reason.into() }
+    }
+}
+
+/// The machine's name of a [`Warning`], stable across releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// The content is not on disk.
+    Missing,
+    /// The content is there and cannot be read.
+    Unreadable,
+    /// What lies at the path is no regular file: a directory, a pipe, a device.
+    NotAFile,
+    /// The path leads out of the server's folder, or through a link, and was not read.
+    Outside,
+    /// The content changed while it was read; what was read first is stored.
+    Changed,
+    /// The content is not the one whose SHA-256 the server recorded.
+    Sha256Mismatch,
+    /// A text of the database is not UTF-8; its unreadable bytes were replaced.
+    NotUtf8,
+    /// A file that config.toml names (TLS pair) is not there or cannot be read.
+    ServerFileMissing,
+    /// A key of an earlier run, whose archive was never finished, lies in the key folder.
+    KeyWithoutArchive,
+}
+
+impl WarningCode {
+    /// Whether the archive lacks the content that the warning is about.
+    pub fn content_is_lacking(self) -> bool {
+        matches!(self, Self::Missing | Self::Unreadable | Self::NotAFile | Self::Outside)
+    }
+}
