@@ -1,1 +1,252 @@
-//! partial
+//! A file on its way to its final name.
+//!
+//! While it is written it is `.NAME.cfms-partial`, locked. The lock is the claim on the name: who holds it may publish,
+//! everybody else is refused. A partial file without a lock belongs to a run that died, and the next run removes it.
+//! So that nothing is ever overwritten, publishing is a rename that does not replace; where the file system has none,
+//! holding the claim and looking beforehand is what keeps two runs apart.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
+use rustix::fs::RenameFlags;
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+use crate::names::{ARCHIVE_SUFFIX, BackupName, KEY_SUFFIX};
+
+const PARTIAL_SUFFIX: &str = ".cfms-partial";
+
+/// An output folder, used through one handle from first to last: renaming or replacing it meanwhile changes nothing.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    dir: Dir,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens the folder at `path`.
+    pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(|e| Error::io("open", path, e))?;
+        Ok(Arc::new(Self { dir, path: path.to_path_buf() }))
+    }
+
+    /// The path of the file `name` in it, for people.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Whether anything, a dangling link too, has that name.
+    pub(crate) fn holds(&self, name: &str) -> Result<bool> {
+        match self.dir.symlink_metadata(name) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("look at", self.join(name), error)),
+        }
+    }
+
+    /// User and group that own the folder.
+    pub(crate) fn owner(&self) -> Result<(u32, u32)> {
+        let metadata = self.dir.dir_metadata().map_err(|e| Error::io("look at", &self.path, e))?;
+        Ok((metadata.uid(), metadata.gid()))
+    }
+
+    /// Makes the names in it durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        match rustix::fs::fsync(&self.dir) {
+            // Some network file systems keep no folders that could be synced.
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
+            Err(error) => Err(Error::io("sync", &self.path, error.into())),
+        }
+    }
+
+    /// Removes the partial files of runs that died, and names the backups that they were to become.
+    pub(crate) fn sweep(&self) -> Result<Vec<BackupName>> {
+        let mut names = Vec::new();
+        let entries = self.dir.entries().map_err(|e| Error::io("read", &self.path, e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::io("read", &self.path, e))?;
+            let Ok(file_name) = entry.file_name().into_string() else { continue };
+            let Some(backup) = backup_of_partial(&file_name) else { continue };
+            // What cannot be opened, locked or removed is another's, or in use: it is left alone.
+            if self.remove_if_dead(&file_name).unwrap_or(false) && !names.contains(&backup) {
+                names.push(backup);
+            }
+        }
+        Ok(names)
+    }
+
+    fn remove_if_dead(&self, partial: &str) -> io::Result<bool> {
+        let Some(file) = self.open_partial(partial)? else { return Ok(false) };
+        if file.try_lock().is_err() || !self.is_still(partial, &file)? {
+            return Ok(false);
+        }
+        self.dir.remove_file(partial)?;
+        Ok(true)
+    }
+
+    /// The file `name`, if it is a regular one.
+    fn open_partial(&self, name: &str) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).follow(FollowSymlinks::No).nonblock(true);
+        let file = self.dir.open_with(name, &options)?.into_std();
+        Ok(file.metadata()?.is_file().then_some(file))
+    }
+
+    /// Whether `name` is still the file that was opened.
+    fn is_still(&self, name: &str, file: &File) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        let opened = file.metadata()?;
+        match self.dir.symlink_metadata(name) {
+            Ok(named) => Ok(named.dev() == opened.dev() && named.ino() == opened.ino()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The backup whose archive or key was to be published from that partial file.
+fn backup_of_partial(file_name: &str) -> Option<BackupName> {
+    let target = file_name.strip_prefix('.')?.strip_suffix(PARTIAL_SUFFIX)?;
+    let name = target.strip_suffix(ARCHIVE_SUFFIX).or_else(|| target.strip_suffix(KEY_SUFFIX))?;
+    BackupName::parse(name).ok()
+}
+
+/// A claimed name and the file that will bear it. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct PartialFile {
+    folder: Arc<Folder>,
+    final_name: String,
+    /// Holds the lock, by a description of its own until the end: the file that is written is closed before.
+    claim: File,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Partial,
+    Published,
+    Gone,
+}
+
+impl PartialFile {
+    /// Claims `final_name` in `folder` and creates the partial file with those permissions (less the umask).
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] where the name is taken, [`Error::NameBusy`] where another run claims it.
+    pub(crate) fn claim(folder: &Arc<Folder>, final_name: &str, mode: u32) -> Result<Self> {
+        let partial = partial_name(final_name);
+        let claim = loop {
+            if let Some(claim) = try_claim(folder, &partial, final_name, mode)? {
+                break claim;
+            }
+        };
+        let claimed = Self { folder: folder.clone(), final_name: final_name.to_owned(), claim, state: State::Partial };
+        // Only now, as the claim keeps others from publishing it between the look and the end.
+        if folder.holds(final_name)? {
+            return Err(Error::AlreadyExists { path: folder.join(final_name) });
+        }
+        Ok(claimed)
+    }
+
+    /// Where it will be.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join(&self.final_name)
+    }
+
+    /// A second handle of the file, to write it.
+    pub(crate) fn writer(&self) -> Result<File> {
+        self.claim.try_clone().map_err(|e| Error::io("write", self.path(), e))
+    }
+
+    /// A handle of its own position, to read back what was written.
+    pub(crate) fn reader(&self) -> Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No);
+        let file = self.folder.dir.open_with(partial_name(&self.final_name), &options);
+        Ok(file.map_err(|e| Error::io("read back", self.path(), e))?.into_std())
+    }
+
+    /// Gives the file to the folder's owner: a server must be able to read what root wrote for it.
+    pub(crate) fn give_to(&self, (user, group): (u32, u32)) -> Result<()> {
+        std::os::unix::fs::fchown(&self.claim, Some(user), Some(group))
+            .map_err(|e| Error::io("change the owner of", self.path(), e))
+    }
+
+    /// Makes what `writer` wrote durable. A failed sync or close is final: the system may have dropped the data.
+    pub(crate) fn seal(&self, writer: File) -> Result<()> {
+        writer.sync_all().map_err(|e| Error::io("sync", self.path(), e))?;
+        nix::unistd::close(writer).map_err(|e| Error::io("close", self.path(), e.into()))
+    }
+
+    /// Gives the file its final name, durably.
+    pub(crate) fn publish(&mut self) -> Result<()> {
+        let (dir, partial) = (&self.folder.dir, partial_name(&self.final_name));
+        let renamed = rustix::fs::renameat_with(dir, &partial, dir, &self.final_name, RenameFlags::NOREPLACE);
+        match renamed {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Err(Error::AlreadyExists { path: self.path() }),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                if self.folder.holds(&self.final_name)? {
+                    return Err(Error::AlreadyExists { path: self.path() });
+                }
+                dir.rename(&partial, dir, &self.final_name).map_err(|e| Error::io("rename", self.path(), e))?;
+            }
+            Err(error) => return Err(Error::io("rename", self.path(), error.into())),
+        }
+        self.state = State::Published;
+        self.folder.sync()
+    }
+
+    /// Takes a published file away again, because the backup failed after all.
+    pub(crate) fn retract(&mut self) {
+        if self.state == State::Published && self.folder.is_still(&self.final_name, &self.claim).unwrap_or(false) {
+            let _ = self.folder.dir.remove_file(&self.final_name);
+            let _ = self.folder.sync();
+        }
+        self.state = State::Gone;
+    }
+}
+
+impl Drop for PartialFile {
+    fn drop(&mut self) {
+        let partial = partial_name(&self.final_name);
+        if self.state == State::Partial && self.folder.is_still(&partial, &self.claim).unwrap_or(false) {
+            // Best effort: what stays is recognised and removed by the next run.
+            let _ = self.folder.dir.remove_file(&partial);
+        }
+    }
+}
+
+fn partial_name(final_name: &str) -> String {
+    format!(".{final_name}{PARTIAL_SUFFIX}")
+}
+
+/// One attempt at creating and locking the partial file; `None` if another run's hand was in between.
+fn try_claim(folder: &Folder, partial: &str, final_name: &str, mode: u32) -> Result<Option<File>> {
+    let shown = folder.join(final_name);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(mode).follow(FollowSymlinks::No);
+    match folder.dir.open_with(partial, &options) {
+        Ok(file) => {
+            let file = file.into_std();
+            match file.try_lock() {
+                // A sweep of another run may have taken it for a dead one's in the moment before the lock.
+                Ok(()) => Ok(folder.is_still(partial, &file).map_err(|e| Error::io("look at", &shown, e))?.then_some(file)),
+                Err(std::fs::TryLockError::WouldBlock) => Err(Error::NameBusy { path: shown }),
+                // A file system without locks: creating the file exclusively is the claim there.
+                Err(std::fs::TryLockError::Error(_)) => Ok(Some(file)),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match folder.remove_if_dead(partial) {
+            Ok(true) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Err(Error::NameBusy { path: shown }),
+        },
+        Err(error) => Err(Error::io("create", shown, error)),
+    }
+}
