@@ -1,11 +1,14 @@
 //! Making a backup.
+//!
+//! Snapshot of the database, then one pass: tar, cipher, digest, disk. The finished file is read back from disk before
+//! the key, which names its digest, and then the archive get their final names.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::names::BackupName;
 use crate::server_data::ServerData;
@@ -142,16 +145,25 @@ pub struct Report {
     /// Uploads that never finished and have no content; nothing is lost with them.
     #[ts(type = "number")]
     pub unfinished_uploads: u64,
-    /// What a person should know.
+    /// What a person should know; at most [`MAX_WARNINGS`].
     pub warnings: Vec<Warning>,
+    /// How many warnings there are in all.
+    #[ts(type = "number")]
+    pub warnings_total: u64,
 }
+
+/// How many warnings a [`Report`] and a manifest list. The manifest's `contents_missing` lists every content.
+pub const MAX_WARNINGS: usize = 10_000;
+
+/// Free space that a backup leaves on the disk of the server's own data, in bytes.
+pub(crate) const SPARED_ON_SERVER_DISK: u64 = 1 << 30;
 
 /// Makes a backup of `source` at `destination`.
 ///
 /// # Errors
-/// Any [`Error`](crate::Error); nothing is left behind then.
+/// Any [`Error`]; nothing is left behind then.
 pub fn create(source: &ServerData, destination: &Destination, options: &Options, job: &Job) -> Result<Report> {
     let _ = (source, destination, options);
     job.check()?;
-    Err(crate::Error::Cancelled)
+    Err(Error::Cancelled)
 }

@@ -51,6 +51,8 @@ pub enum WarningCode {
     NotAFile,
     /// The path leads out of the server's folder, or through a link, and was not read.
     Outside,
+    /// An upload that never finished has no content. It is in the manifest and is no warning.
+    Unfinished,
     /// The content changed while it was read; what was read first is stored.
     Changed,
     /// The content is not the one whose SHA-256 the server recorded.

@@ -120,6 +120,11 @@ impl KeyFile {
         Self::parse(&text).map_err(unusable)
     }
 
+    /// Understands a text of our own, to prove that what will be written can be read.
+    pub(crate) fn parse_own(text: &str, path: &Path) -> Result<Self> {
+        Self::parse(text.as_bytes()).map_err(|problem| Error::KeyFile { path: path.to_path_buf(), problem })
+    }
+
     /// Understands the text of a key file, or says what is wrong with it, never with any of the text.
     fn parse(text: &[u8]) -> Result<Self, &'static str> {
         let json: serde_json::Result<de::IgnoredAny> = serde_json::from_slice(text);
@@ -149,7 +154,7 @@ impl KeyFile {
 /// The text of a finished key file. Its buffer is sized beforehand, so that no part of the key is left in freed memory.
 pub(crate) fn key_file_text(
     key: &Key,
-    created_at: &str,
+    created_at: f64,
     backup_name: &str,
     archive_size: u64,
     archive_sha256: &str,
@@ -159,7 +164,7 @@ pub(crate) fn key_file_text(
     hex::encode_to(key.bytes(), &mut text);
     let name = serde_json::Value::from(backup_name);
     text.push_str(&format!(
-        "\",\n  \"algorithm\": \"{ALGORITHM}\",\n  \"created_at\": {created_at},\n  \"backup_name\": {name},\n  \
+        "\",\n  \"algorithm\": \"{ALGORITHM}\",\n  \"created_at\": {created_at:?},\n  \"backup_name\": {name},\n  \
          \"archive_size\": {archive_size},\n  \"archive_sha256\": \"{archive_sha256}\"\n}}\n"
     ));
     text

@@ -53,10 +53,9 @@ impl<'w> ManifestWriter<'w> {
     /// Writes the head.
     pub(crate) fn begin(out: &'w mut dyn Write, head: &Head<'_>) -> io::Result<Self> {
         let head = serde_json::to_string_pretty(head)?;
-        // The head is an object of its own: its closing brace makes place for what follows.
-        out.write_all(head.trim_end_matches(['}', '\n']).as_bytes())?;
-        // `server` ends in a brace too.
-        out.write_all(b"\n  },\n  \"members\": [")?;
+        // The head is an object of its own: without its closing brace the lists go on in it.
+        out.write_all(head.strip_suffix("\n}").unwrap_or(&head).as_bytes())?;
+        out.write_all(b",\n  \"members\": [")?;
         Ok(Self { out, first: true })
     }
 

@@ -52,11 +52,6 @@ impl TarWriter {
         Ok(Member { tar: self, digest: Sha256::new(), size, left: size })
     }
 
-    /// Bytes of the tar so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
-    }
-
     /// Writes the end and says what the whole file is.
     pub(crate) fn finish(mut self) -> Result<Written> {
         let end = self.written + 2 * BLOCK;
@@ -158,13 +153,14 @@ impl Member<'_> {
         const ZEROS: [u8; 4096] = [0; 4096];
         while self.left > 0 {
             let some = self.left.min(ZEROS.len() as u64) as usize;
-            self.take(&ZEROS[..some])?;
+            self.put(&ZEROS[..some])?;
         }
         self.tar.pad(self.size)?;
         Ok(Sealed { size: self.size, sha256: self.digest.finalize().into() })
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Writes `bytes`, of which the member must have room.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.tar.put(bytes)?;
         self.digest.update(bytes);
         self.left -= bytes.len() as u64;
@@ -178,7 +174,7 @@ impl Write for Member<'_> {
         if some == 0 && !bytes.is_empty() {
             return Err(io::Error::new(io::ErrorKind::WriteZero, "the member is larger than was announced"));
         }
-        self.take(&bytes[..some]).map_err(io::Error::other)?;
+        self.put(&bytes[..some]).map_err(io::Error::other)?;
         Ok(some)
     }
 

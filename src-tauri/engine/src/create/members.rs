@@ -1,0 +1,548 @@
+//! The members of an archive, in the order in which they are written: metadata, tables, contents, the server's own
+//! files, the manifest.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use super::content::{Stored, store};
+use super::spool::Spool;
+use super::{MAX_WARNINGS, Metadata, Options, Scope};
+use crate::archive::manifest::{self, ManifestWriter};
+use crate::archive::tar_writer::{Member, Sealed, TarWriter, member_footprint};
+use crate::error::{Error, Result};
+use crate::job::{Job, Phase};
+use crate::names::content_member;
+use crate::server_data::{
+    self, ContentIndex, ContentRow, MissingBelow, OpenContent, Refusal, ServerData, ServerFile, Snapshot, WhichContents,
+};
+use crate::warning::{Warning, WarningCode};
+
+/// Bytes of JSON that are kept between measuring and writing, all tables together.
+const SPOOL_BUDGET: usize = 16 * 1024 * 1024;
+/// About what a member adds to the manifest beside its name, in bytes.
+const MANIFEST_LINE: u64 = 120;
+
+/// The contents that will go in, looked at on the disk but not read.
+pub(super) struct Contents {
+    reader: server_data::Contents,
+    index: ContentIndex,
+    footprint: u64,
+    count: u64,
+}
+
+impl Contents {
+    /// Finds out what is there and how large it is, so that the archive's size is known before it is begun.
+    pub(super) fn look_at(source: &ServerData, snapshot: &Snapshot, options: &Options, job: &Job) -> Result<Self> {
+        let counts = snapshot.counts();
+        let mut contents = Self {
+            reader: source.contents(&options.allow_outside)?,
+            index: snapshot.document_contents()?,
+            footprint: 0,
+            count: 0,
+        };
+        let total = counts.files + if options.scope == Scope::WholeServer { counts.other_files } else { 0 };
+        job.phase(Phase::Survey, None, Some(total))?;
+        for &(which, folder) in kinds(options.scope) {
+            snapshot.for_each_content(&contents.index, which, &mut |row| {
+                job.advance(0)?;
+                contents.count += 1;
+                let name = folder.len() + 1 + row.id.len();
+                contents.footprint += MANIFEST_LINE + name as u64;
+                if let Ok(size) = contents.reader.size_of(&row) {
+                    contents.footprint += member_footprint(name, size);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(contents)
+    }
+}
+
+/// Which contents go into a backup of that scope, and below which folder of the archive.
+fn kinds(scope: Scope) -> &'static [(WhichContents, &'static str)] {
+    const ALL: [(WhichContents, &str); 2] =
+        [(WhichContents::OfDocuments, "files"), (WhichContents::Others, "server/files")];
+    match scope {
+        Scope::WholeServer => &ALL,
+        Scope::DocumentsOnly => &ALL[..1],
+    }
+}
+
+/// The JSON tables, in the order of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Folders,
+    Documents,
+    Files,
+    Orphans,
+}
+
+impl Table {
+    fn member(self) -> &'static str {
+        match self {
+            Self::Folders => "folders.json",
+            Self::Documents => "documents.json",
+            Self::Files => "files.json",
+            Self::Orphans => "orphans.json",
+        }
+    }
+
+    fn write(self, snapshot: &Snapshot, out: &mut dyn Write, job: &Job) -> Result<()> {
+        match self {
+            Self::Folders => snapshot.write_folders(out, job),
+            Self::Documents => snapshot.write_documents(out, job),
+            Self::Files => snapshot.write_files(out, job),
+            Self::Orphans => snapshot.write_orphans(out, job),
+        }
+    }
+}
+
+/// Everything that goes into one archive, and what became of it.
+pub(super) struct Members<'a> {
+    snapshot: &'a Snapshot,
+    server_name: Option<&'a str>,
+    contents: Contents,
+    scope: Scope,
+    metadata: Metadata,
+    tables: Vec<(Table, Spool)>,
+    server_files: Vec<(&'static str, OpenContent)>,
+    footprint: u64,
+    named: Vec<(&'static str, Sealed)>,
+    stored: [Vec<Record>; 2],
+    found: Found,
+}
+
+/// What was found on the way.
+#[derive(Default)]
+struct Found {
+    warnings: Vec<Warning>,
+    warnings_total: u64,
+    documents_missing: u64,
+    others_missing: u64,
+    missing_below: MissingBelow,
+    unfinished_uploads: u64,
+    content_bytes: u64,
+    /// Contents that are in the archive, but only in part.
+    in_part: Vec<(String, WarningCode, String)>,
+}
+
+impl<'a> Members<'a> {
+    /// Makes the tables and opens the server's own files.
+    pub(super) fn prepare(
+        source: &'a ServerData,
+        snapshot: &'a Snapshot,
+        contents: Contents,
+        scope: Scope,
+        created_at: f64,
+        job: &Job,
+    ) -> Result<Self> {
+        let counts = snapshot.counts();
+        let metadata = Metadata {
+            version: "1.0".to_owned(),
+            created_at,
+            documents_count: counts.documents,
+            folders_count: counts.folders,
+            files_count: counts.files,
+        };
+        let mut members = Self {
+            snapshot,
+            server_name: source.server_name(),
+            footprint: contents.footprint,
+            contents,
+            scope,
+            metadata,
+            tables: Vec::new(),
+            server_files: Vec::new(),
+            named: Vec::new(),
+            stored: [Vec::new(), Vec::new()],
+            found: Found::default(),
+        };
+        let mut budget = SPOOL_BUDGET;
+        let orphans = snapshot.has_orphans()?.then_some(Table::Orphans);
+        for table in [Table::Folders, Table::Documents, Table::Files].into_iter().chain(orphans) {
+            let spool = Spool::measure(&mut budget, |out| table.write(snapshot, out, job))?;
+            members.footprint += member_footprint(table.member().len(), spool.size());
+            members.tables.push((table, spool));
+        }
+        if scope == Scope::WholeServer {
+            members.footprint += member_footprint("server/app.db".len(), snapshot.size());
+            for file in source.server_files() {
+                members.open_server_file(source, &file);
+            }
+        }
+        Ok(members)
+    }
+
+    fn open_server_file(&mut self, source: &ServerData, file: &ServerFile) {
+        match source.open_server_file(file) {
+            Ok(Some(content)) => {
+                self.footprint += member_footprint(file.member.len(), content.size);
+                self.server_files.push((file.member, content));
+            }
+            Ok(None) => {}
+            Err(Refusal { reason, .. }) => {
+                let mut warning = Warning::new(WarningCode::ServerFileMissing, reason);
+                warning.path = Some(file.path.display().to_string());
+                self.found.note(warning);
+            }
+        }
+    }
+
+    /// About the bytes that all members take up in the tar.
+    pub(super) fn footprint(&self) -> u64 {
+        self.footprint + member_footprint(manifest::NAME.len(), 2048) + member_footprint(13, 256)
+    }
+
+    /// Contents that are gone through, the missing ones too.
+    pub(super) fn contents_total(&self) -> u64 {
+        self.contents.count
+    }
+
+    /// `metadata.json`.
+    pub(super) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Members that were written.
+    pub(super) fn count(&self) -> u64 {
+        let contents = self.stored.iter().flatten().filter(|record| record.sealed().is_ok()).count();
+        // The manifest does not list itself.
+        (self.named.len() + contents + 1) as u64
+    }
+
+    /// Bytes of the contents that were written.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.found.content_bytes
+    }
+
+    /// Contents that the archive lacks.
+    pub(super) fn missing(&self) -> u64 {
+        self.found.documents_missing + self.found.others_missing
+    }
+
+    /// Whether the archive lacks too many of the documents' contents to be relied on.
+    pub(super) fn is_incomplete(&self) -> bool {
+        server_data::is_incomplete(self.found.documents_missing, self.metadata.files_count)
+    }
+
+    /// The folder below which the missing contents should be.
+    pub(super) fn missing_below(&self) -> Option<PathBuf> {
+        self.found.missing_below.folder()
+    }
+
+    /// Uploads without content that never finished.
+    pub(super) fn unfinished_uploads(&self) -> u64 {
+        self.found.unfinished_uploads
+    }
+
+    /// How many warnings there are.
+    pub(super) fn warnings_total(&self) -> u64 {
+        self.found.warnings_total
+    }
+
+    /// The warnings, as many as are listed.
+    pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.found.warnings)
+    }
+
+    /// Adds a warning.
+    pub(super) fn warn(&mut self, warning: Warning) {
+        self.found.note(warning);
+    }
+
+    /// Writes them all.
+    pub(super) fn write_to(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
+        for warning in &self.found.warnings {
+            job.warn(warning);
+        }
+        let mut metadata = serde_json::to_vec_pretty(&self.metadata).map_err(unwritable)?;
+        metadata.push(b'\n');
+        self.json(tar, "metadata.json", metadata.len() as u64, job, |out| Ok(out.write_all(&metadata)?))?;
+        for (table, spool) in std::mem::take(&mut self.tables) {
+            let snapshot = self.snapshot;
+            self.json(tar, table.member(), spool.size(), job, |out| {
+                spool.write_to(out, |out| Ok::<_, Failure>(table.write(snapshot, out, job)?))
+            })?;
+        }
+        self.contents(tar, 0, job)?;
+        if self.scope == Scope::WholeServer {
+            self.server(tar, job)?;
+            self.contents(tar, 1, job)?;
+        }
+        for warning in self.snapshot.take_warnings() {
+            job.warn(&warning);
+            self.found.note(warning);
+        }
+        self.manifest(tar, job)
+    }
+
+    /// A member of JSON, `size` bytes of it.
+    fn json(
+        &mut self,
+        tar: &mut TarWriter,
+        name: &'static str,
+        size: u64,
+        job: &Job,
+        make: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<()> {
+        let member = tar.member(name, size, self.metadata.created_at as u64)?;
+        let mut out = BufWriter::with_capacity(64 * 1024, Metered { member, job });
+        make(&mut out)?;
+        let Metered { member, .. } = out.into_inner().map_err(|e| Failure::from(e.into_error()))?;
+        if member.left() > 0 {
+            // Zeros would make the member unreadable: better no backup than one that looks like it.
+            return Err(unwritable(io::Error::other(format!("{name} came out shorter than it was measured"))));
+        }
+        self.named.push((name, member.seal()?));
+        Ok(())
+    }
+
+    /// The contents of one kind.
+    fn contents(&mut self, tar: &mut TarWriter, kind: usize, job: &Job) -> Result<()> {
+        let Self { snapshot, contents, scope, found, stored, .. } = self;
+        let (which, folder) = kinds(*scope)[kind];
+        stored[kind].reserve_exact(contents.index.count(which));
+        let mut small = Vec::new();
+        snapshot.for_each_content(&contents.index, which, &mut |row| {
+            job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
+            let outcome = match contents.reader.open(&row) {
+                Ok(content) => store(tar, &content_member(folder, &row.id), content, &mut small, job)?,
+                Err(refusal) => Err(refusal),
+            };
+            stored[kind].push(found.record(which, row, outcome, &contents.reader, job));
+            Ok(())
+        })
+    }
+
+    /// The server's own files: with them a backup is of the whole server.
+    fn server(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
+        let mut small = Vec::new();
+        let database = self.snapshot.open_bytes()?;
+        for (name, content) in
+            std::iter::once(("server/app.db", database)).chain(std::mem::take(&mut self.server_files))
+        {
+            job.item(name);
+            match store(tar, name, content, &mut small, job)? {
+                Ok(Stored { sealed, trouble }) => {
+                    self.named.push((name, sealed));
+                    if let Some((_, reason)) = trouble {
+                        self.tell_of_server_file(name, reason, job);
+                    }
+                }
+                Err(refusal) => self.tell_of_server_file(name, refusal.reason, job),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_of_server_file(&mut self, member: &str, reason: String, job: &Job) {
+        let mut warning = Warning::new(WarningCode::ServerFileMissing, reason);
+        warning.path = Some(member.to_owned());
+        job.warn(&warning);
+        self.found.note(warning);
+    }
+
+    fn manifest(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
+        let mut budget = SPOOL_BUDGET;
+        let spool = Spool::measure(&mut budget, |out| self.write_manifest(out))?;
+        let member = tar.member(manifest::NAME, spool.size(), self.metadata.created_at as u64)?;
+        let mut out = BufWriter::with_capacity(64 * 1024, Metered { member, job });
+        spool.write_to(&mut out, |out| self.write_manifest(out))?;
+        let Metered { member, .. } = out.into_inner().map_err(|e| Failure::from(e.into_error()))?;
+        member.seal()?;
+        Ok(())
+    }
+
+    fn write_manifest(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let schema = self.snapshot.schema_sha256();
+        let alembic = self.snapshot.alembic_version();
+        let head = manifest::Head {
+            format: manifest::FORMAT,
+            created_by: concat!("cfms-backup ", env!("CARGO_PKG_VERSION")),
+            snapshot_at: self.snapshot.taken_at(),
+            server: manifest::Server {
+                name: self.server_name,
+                schema_sha256: &schema,
+                alembic_version: alembic.as_deref(),
+            },
+        };
+        let mut manifest = ManifestWriter::begin(out, &head)?;
+        for (name, sealed) in &self.named {
+            manifest.member(name, sealed, None)?;
+        }
+        self.each_stored(|member, row, record| {
+            let Ok(sealed) = record.sealed() else { return Ok(()) };
+            // An escaped name does not tell the id.
+            let file_id = (!member.ends_with(row.id.as_str())).then_some(row.id.as_str());
+            Ok(manifest.member(member, &sealed, file_id)?)
+        })?;
+        manifest.end_members()?;
+        self.each_stored(|_, row, record| match record.sealed() {
+            Ok(_) => Ok(()),
+            Err(code) => Ok(manifest.missing(&row.id, code, reason_of(code))?),
+        })?;
+        for (file_id, code, reason) in &self.found.in_part {
+            manifest.missing(file_id, *code, reason)?;
+        }
+        Ok(manifest.finish(&self.found.warnings)?)
+    }
+
+    /// Goes through the contents again, in the same order, each with what became of it: only so need their names not be
+    /// held in memory.
+    fn each_stored(&self, mut each: impl FnMut(&str, &ContentRow, &Record) -> Result<()>) -> Result<()> {
+        for (&(which, folder), records) in kinds(self.scope).iter().zip(&self.stored) {
+            let mut records = records.iter();
+            self.snapshot.for_each_content_id(&self.contents.index, which, &mut |row| match records.next() {
+                Some(record) => each(&content_member(folder, &row.id), &row, record),
+                None => Ok(()),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn note(&mut self, warning: Warning) {
+        self.warnings_total += 1;
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn record(
+        &mut self,
+        which: WhichContents,
+        row: ContentRow,
+        outcome: Result<Stored, Refusal>,
+        reader: &server_data::Contents,
+        job: &Job,
+    ) -> Record {
+        let (record, trouble) = match outcome {
+            Ok(Stored { sealed, trouble }) => {
+                self.content_bytes += sealed.size;
+                (Record::stored(sealed), trouble.or_else(|| contradiction(&row, &sealed)))
+            }
+            Err(Refusal { code: WarningCode::Missing, .. }) if which == WhichContents::Others && !row.active => {
+                self.unfinished_uploads += 1;
+                return Record::lacking(WarningCode::Unfinished);
+            }
+            Err(Refusal { code, reason }) => (Record::lacking(code), Some((code, reason))),
+        };
+        let Some((code, reason)) = trouble else { return record };
+        if code.content_is_lacking() {
+            match which {
+                WhichContents::OfDocuments => self.documents_missing += 1,
+                WhichContents::Others => self.others_missing += 1,
+            }
+            self.missing_below.add(reader.shown_path(&row));
+            if record.sealed().is_ok() {
+                self.in_part.push((row.id.clone(), code, reason.clone()));
+            }
+        }
+        let (document_id, title) = row.document.map(|owner| (owner.document_id, owner.title)).unzip();
+        let warning = Warning { code, file_id: Some(row.id), document_id, title, path: Some(row.path), reason };
+        job.warn(&warning);
+        self.note(warning);
+        record
+    }
+}
+
+/// Whether the content is another than the one that the server recorded.
+fn contradiction(row: &ContentRow, sealed: &Sealed) -> Option<(WarningCode, String)> {
+    let recorded = row.sha256.as_deref()?;
+    let mut digest = [0; 32];
+    let agrees = crate::hex::decode_into(recorded, &mut digest) && digest == sealed.sha256;
+    (!agrees).then(|| {
+        let reason = "its content is not the one whose SHA-256 the server recorded; it is stored as it is";
+        (WarningCode::Sha256Mismatch, reason.to_owned())
+    })
+}
+
+/// What the manifest says about a content that the archive lacks.
+fn reason_of(code: WarningCode) -> &'static str {
+    match code {
+        WarningCode::Missing => "not on disk",
+        WarningCode::Unreadable => "could not be read",
+        WarningCode::NotAFile => "not a regular file",
+        WarningCode::Outside => "outside the server's folder, or behind a link",
+        WarningCode::Unfinished => "its upload never finished",
+        _ => "not in the archive",
+    }
+}
+
+/// What became of a content, in 40 bytes: there may be millions.
+struct Record {
+    /// Or, from [`Record::LACKING`] on, why there is none.
+    size: u64,
+    sha256: [u8; 32],
+}
+
+impl Record {
+    const CODES: [WarningCode; 5] = [
+        WarningCode::Missing,
+        WarningCode::Unreadable,
+        WarningCode::NotAFile,
+        WarningCode::Outside,
+        WarningCode::Unfinished,
+    ];
+    const LACKING: u64 = u64::MAX - Self::CODES.len() as u64;
+
+    fn stored(sealed: Sealed) -> Self {
+        Self { size: sealed.size, sha256: sealed.sha256 }
+    }
+
+    fn lacking(code: WarningCode) -> Self {
+        let index = Self::CODES.iter().position(|known| *known == code).unwrap_or(0);
+        Self { size: Self::LACKING + index as u64, sha256: [0; 32] }
+    }
+
+    fn sealed(&self) -> Result<Sealed, WarningCode> {
+        match self.size.checked_sub(Self::LACKING) {
+            None => Ok(Sealed { size: self.size, sha256: self.sha256 }),
+            Some(index) => Err(Self::CODES.get(index as usize).copied().unwrap_or(WarningCode::Missing)),
+        }
+    }
+}
+
+/// A member that reports what is written to it.
+struct Metered<'t, 'j> {
+    member: Member<'t>,
+    job: &'j Job,
+}
+
+impl Write for Metered<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.member.write(bytes)?;
+        self.job.advance(written as u64).map_err(io::Error::other)?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An engine's error, or one that came through a [`Write`], where the engine's may be inside.
+struct Failure(Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self(error.downcast::<Error>().unwrap_or_else(|error| Error::io("write", "the archive", error)))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(Failure(error): Failure) -> Self {
+        error
+    }
+}
+
+fn unwritable(error: impl Into<io::Error>) -> Error {
+    Error::io("write", "the archive", error.into())
+}
