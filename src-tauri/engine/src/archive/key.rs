@@ -184,3 +184,59 @@ pub(crate) fn find_key(archive: &Path, given: Option<&Path>) -> Result<PathBuf> 
         Err(Error::KeyMissing { archive: archive.to_path_buf(), expected: beside })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1B1C1D1E1F";
+
+    fn parse(text: &str) -> Result<KeyFile, &'static str> {
+        KeyFile::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn a_key_file_of_our_own_reads_back_as_it_was() {
+        let key = Key::generate().unwrap();
+        let digest = "ab".repeat(32);
+        let text = key_file_text(&key, 1234567890.0, "年度 \"x\"", 20512, &digest);
+        let read = parse(&text).unwrap();
+        assert_eq!(read.key.bytes(), key.bytes());
+        assert_eq!(read.facts.created_at, Some(1234567890.0));
+        assert!(text.contains("\"created_at\": 1234567890.0,"));
+        assert_eq!(read.facts.backup_name.as_deref(), Some("年度 \"x\""));
+        assert_eq!((read.facts.archive_size, read.facts.archive_sha256), (Some(20512), Some(digest)));
+    }
+
+    #[test]
+    fn a_servers_key_file_is_enough_and_digits_may_be_upper_case() {
+        let text = format!("{{\"algorithm\": \"AES-256-CBC\", \"key\": \"{DIGITS}\", \"created_at\": \"today\", \"x\": []}}");
+        let read = parse(&text).unwrap();
+        assert_eq!(read.key.bytes()[31], 31);
+        assert_eq!((read.facts.created_at, read.facts.archive_sha256), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_a_word_of_its_text() {
+        for text in [
+            String::new(),
+            "null".to_owned(),
+            DIGITS.to_owned(),
+            format!("{{\"key\": \"{DIGITS}\"}}"),
+            format!("{{\"key\": \"{DIGITS}0\", \"algorithm\": \"AES-256-CBC\"}}"),
+            format!("{{\"key\": \"{}\", \"algorithm\": \"AES-256-CBC\"}}", &DIGITS[2..]),
+            format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-GCM\"}}"),
+            format!("{{\"key\": 7, \"algorithm\": \"AES-256-CBC\"}}"),
+        ] {
+            let problem = parse(&text).unwrap_err();
+            assert!(!problem.contains("0001"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_key_shows_nothing_of_itself() {
+        let shown = format!("{:?}", parse(&format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-CBC\"}}")).unwrap());
+        assert!(shown.contains("Key(…)"));
+        assert!(!shown.contains("0, 1, 2") && !shown.contains("0001"), "{shown}");
+    }
+}

@@ -250,3 +250,133 @@ fn try_claim(folder: &Folder, partial: &str, final_name: &str, mode: u32) -> Res
         Err(error) => Err(Error::io("create", shown, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+
+    fn folder() -> (tempfile::TempDir, Arc<Folder>) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        (dir, folder)
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_dropped_claim_leaves_nothing_behind() {
+        let (dir, folder) = folder();
+        let claim = PartialFile::claim(&folder, "a.cfms.enc", 0o666).unwrap();
+        claim.writer().unwrap().write_all(b"half").unwrap();
+        assert_eq!(names(dir.path()), [".a.cfms.enc.cfms-partial"]);
+        drop(claim);
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_published_file_has_its_name_its_bytes_and_its_mode() {
+        let (dir, folder) = folder();
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        let mut writer = claim.writer().unwrap();
+        writer.write_all(b"whole").unwrap();
+        claim.seal(writer).unwrap();
+        claim.publish().unwrap();
+        drop(claim);
+        assert_eq!(names(dir.path()), ["a.key"]);
+        assert_eq!(fs::read(dir.path().join("a.key")).unwrap(), b"whole");
+        assert_eq!(fs::metadata(dir.path().join("a.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused_even_by_a_dangling_link() {
+        let (dir, folder) = folder();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("a.key")).unwrap();
+        assert!(matches!(PartialFile::claim(&folder, "a.key", 0o600), Err(Error::AlreadyExists { .. })));
+        assert_eq!(names(dir.path()), ["a.key"]);
+    }
+
+    #[test]
+    fn a_name_is_claimed_by_one_run_only() {
+        let (_dir, folder) = folder();
+        let first = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        assert!(matches!(PartialFile::claim(&folder, "a.key", 0o600), Err(Error::NameBusy { .. })));
+        drop(first);
+        assert!(PartialFile::claim(&folder, "a.key", 0o600).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_appears_under_the_name_meanwhile_is_not_overwritten() {
+        let (dir, folder) = folder();
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        fs::write(dir.path().join("a.key"), "another's").unwrap();
+        assert!(matches!(claim.publish(), Err(Error::AlreadyExists { .. })));
+        claim.retract();
+        assert_eq!(fs::read(dir.path().join("a.key")).unwrap(), b"another's");
+    }
+
+    #[test]
+    fn the_partial_file_of_a_dead_run_is_replaced_by_a_new_one() {
+        let (dir, folder) = folder();
+        let left = dir.path().join(".a.key.cfms-partial");
+        fs::write(&left, "left").unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o644)).unwrap();
+        let before = fs::metadata(&left).unwrap().ino();
+        let _keeps_the_number = fs::File::open(&left).unwrap();
+        let claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        let after = claim.claim.metadata().unwrap();
+        assert_ne!(after.ino(), before);
+        assert_eq!((after.len(), after.mode() & 0o777), (0, 0o600));
+    }
+
+    #[test]
+    fn a_sweep_removes_what_dead_runs_left_and_nothing_else() {
+        let (dir, folder) = folder();
+        for name in [
+            ".dead.cfms.enc.cfms-partial",
+            ".dead.key.cfms-partial",
+            "mine.key",
+            ".other.cfms-partial",
+            ".x.key",
+            ".bad\\name.key.cfms-partial",
+        ] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        fs::create_dir(dir.path().join(".folder.key.cfms-partial")).unwrap();
+        let _alive = PartialFile::claim(&folder, "alive.key", 0o600).unwrap();
+        let swept = folder.sweep().unwrap();
+        assert_eq!(swept.iter().map(BackupName::as_str).collect::<Vec<_>>(), ["dead"]);
+        let left = [
+            ".alive.key.cfms-partial",
+            ".bad\\name.key.cfms-partial",
+            ".folder.key.cfms-partial",
+            ".other.cfms-partial",
+            ".x.key",
+            "mine.key",
+        ];
+        assert_eq!(names(dir.path()), left);
+    }
+
+    #[test]
+    fn a_retracted_file_is_gone_and_another_in_its_place_stays() {
+        let (dir, folder) = folder();
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        claim.publish().unwrap();
+        claim.retract();
+        assert!(names(dir.path()).is_empty());
+
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        claim.publish().unwrap();
+        fs::remove_file(dir.path().join("a.key")).unwrap();
+        fs::write(dir.path().join("a.key"), "another's").unwrap();
+        claim.retract();
+        assert_eq!(names(dir.path()), ["a.key"]);
+    }
+}
