@@ -1,7 +1,38 @@
-//! What a backup of a CFMS server is.
+//! What a backup of a CFMS server is: reading the server's data, the encrypted archive, and the verbs on it.
 //!
-//! Read in this order: [`error`], [`job`], [`server_data`] (where the data come from), `archive` (where they go), then
-//! the verbs: [`create()`], [`verify()`], [`inspect()`].
+//! ```
+//! use cfms_backup::{BackupName, Destination, Job, Options, ServerData, create};
+//! # let scratch = tempfile::tempdir()?;
+//! # let (server, backups) = (scratch.path().join("server"), scratch.path().join("backups"));
+//! # std::fs::create_dir(&server)?;
+//! # rusqlite::Connection::open(server.join("app.db"))?.execute_batch(
+//! #     "CREATE TABLE folders (id VARCHAR PRIMARY KEY, name VARCHAR, created_time FLOAT, parent_id VARCHAR);
+//! #      CREATE TABLE documents (id VARCHAR PRIMARY KEY, title VARCHAR, created_time FLOAT, folder_id VARCHAR);
+//! #      CREATE TABLE files (id VARCHAR PRIMARY KEY, sha256 VARCHAR, path TEXT, created_time FLOAT, active BOOLEAN);
+//! #      CREATE TABLE document_revisions (id INTEGER PRIMARY KEY, document_id VARCHAR, file_id VARCHAR, created_time FLOAT);
+//! #      INSERT INTO documents VALUES ('d', 'Handbook', 1.5, NULL);",
+//! # )?;
+//!
+//! let result = create(
+//!     &ServerData::open(&server)?,
+//!     &Destination { archive_dir: backups, key_dir: None, name: Some(BackupName::parse("manual_backup")?) },
+//!     &Options::default(),
+//!     &Job::silent(),
+//! )?;
+//!
+//! println!("Archive: {}", result.archive_path.display());
+//! println!("Key: {}", result.key_path.display());
+//! println!("Metadata: {:?}", result.metadata);
+//! # assert!(result.archive_path.ends_with("backups/manual_backup.cfms.enc"));
+//! # assert_eq!(result.metadata.documents_count, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
+//! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`].
+//!
+//! The engine blocks and knows neither a terminal nor a window. Every arrow between its modules points down: the verbs
+//! know `archive` and `server_data`, which do not know each other.
 
 mod archive;
 pub mod create;
