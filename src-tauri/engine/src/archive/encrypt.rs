@@ -213,3 +213,66 @@ fn write(
     }
     Ok(Written { size, sha256: digest.finalize().into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cipher::BlockModeDecrypt;
+    use cipher::block_padding::Pkcs7;
+    use std::io::{Seek, SeekFrom};
+
+    fn decrypt(file: &mut File, key: &Key) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        let iv: [u8; BLOCK] = bytes[..BLOCK].try_into().unwrap();
+        let aes = cbc::Decryptor::<Aes256>::new(key.bytes().into(), (&iv).into());
+        aes.decrypt_padded_vec::<Pkcs7>(&bytes[BLOCK..]).unwrap()
+    }
+
+    #[test]
+    fn what_went_in_comes_out_at_every_edge_of_blocks_and_buffers() {
+        for size in [0, 1, 15, 16, 17, BUFFER - 1, BUFFER, BUFFER + 1, 3 * BUFFER, BUFFERS * BUFFER + 5] {
+            let plain: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+            let key = Key::generate().unwrap();
+            let mut file = tempfile::tempfile().unwrap();
+            let mut encryptor = Encryptor::start(file.try_clone().unwrap(), "x".into(), &key).unwrap();
+            // Half of it as a `Write`, half of it from a reader.
+            encryptor.write_all(&plain[..size / 2]).unwrap();
+            let mut rest = &plain[size / 2..];
+            while !rest.is_empty() {
+                assert_ne!(encryptor.read_from(&mut rest, 100_000).unwrap().unwrap(), b"");
+            }
+            let written = encryptor.finish().unwrap();
+            assert_eq!(written.size, (size + BLOCK - size % BLOCK + BLOCK) as u64);
+            assert!(decrypt(&mut file, &key) == plain, "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_file() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut encryptor =
+            Encryptor::start(file.try_clone().unwrap(), "x".into(), &Key::generate().unwrap()).unwrap();
+        encryptor.write_all(&[7; 1_000_000]).unwrap();
+        let written = encryptor.finish().unwrap();
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(written.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
+        assert_eq!(written.size, bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_named_and_nothing_hangs() {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut encryptor = Encryptor::start(full, "/backups/x".into(), &Key::generate().unwrap()).unwrap();
+        let mut failed = false;
+        for _ in 0..4 * BUFFERS {
+            failed |= encryptor.write_all(&[0; BUFFER]).is_err();
+        }
+        assert!(failed);
+        let reason = encryptor.failure().unwrap();
+        assert!(matches!(&reason, Error::NoSpace { path, .. } if path == std::path::Path::new("/backups/x")), "{reason}");
+    }
+}
