@@ -8,12 +8,17 @@
 //! Writing goes through [`Encryptor`](encrypt) and [`TarWriter`](tar_writer), reading through `decrypt` and
 //! `tar_reader`; none of them knows what the members mean. `destination` owns the two files while they are written.
 
+pub(crate) mod bounded_json;
 pub(crate) mod decrypt;
 pub(crate) mod destination;
 pub(crate) mod encrypt;
 pub(crate) mod key;
 pub(crate) mod manifest;
+pub(crate) mod manifest_reader;
 pub(crate) mod partial;
+pub(crate) mod stream;
+pub(crate) mod tables;
+pub(crate) mod tar_header;
 pub(crate) mod tar_reader;
 pub(crate) mod tar_writer;
 

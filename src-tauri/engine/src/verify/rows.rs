@@ -1,0 +1,418 @@
+//! What the JSON members say, held against each other and against what the archive holds.
+
+use std::collections::HashMap;
+
+use serde::de::{DeserializeSeed, IgnoredAny};
+
+use super::FindingCode;
+use super::findings::Findings;
+use super::inventory::Inventory;
+use crate::archive::bounded_json::{JsonError, read_json};
+use crate::archive::decrypt::{Ciphertext, Plaintext};
+use crate::archive::manifest;
+use crate::archive::manifest_reader::{Manifest, ManifestVisitor, Missing, Promised, shortened};
+use crate::archive::tables::{
+    self, DocumentRow, DocumentVisitor, Documents, Each, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place,
+    ReadMetadata, RevisionRow, fingerprint,
+};
+use crate::create::Metadata;
+use crate::error::Result;
+use crate::hex;
+use crate::job::Job;
+use crate::names::content_member;
+use crate::warning::WarningCode;
+
+/// How many reasons for missing contents are kept: no more findings are listed.
+const MAX_REASONS: usize = super::MAX_FINDINGS;
+
+/// The JSON members of an archive.
+pub(super) struct Tables<'a> {
+    pub(super) ciphertext: &'a Ciphertext,
+    pub(super) tar_size: u64,
+    pub(super) inventory: &'a mut Inventory,
+    pub(super) job: &'a Job,
+}
+
+/// What was read.
+pub(super) struct Read {
+    /// `metadata.json`, where it can be read.
+    pub(super) metadata: Option<ReadMetadata>,
+    /// Whether there is a manifest that the members were held against.
+    pub(super) has_manifest: bool,
+}
+
+impl Tables<'_> {
+    /// Checks all of them.
+    pub(super) fn check(self, findings: &mut Findings) -> Result<Read> {
+        let metadata = self.metadata(findings)?;
+        if matches!(metadata, Some(ReadMetadata::OtherVersion(_))) {
+            return Ok(Read { metadata, has_manifest: false });
+        }
+        let promises = self.manifest(findings)?;
+        let folders = self.folders(findings)?;
+        let files = self.files(promises.as_ref(), findings)?;
+        let documents = self.documents(folders.as_ref(), files.as_ref(), findings)?;
+        if let Some(place) = self.inventory.places.orphans {
+            self.read(tables::ORPHANS, place, std::marker::PhantomData::<IgnoredAny>, findings)?;
+        }
+        if let Some(ReadMetadata::Known(metadata)) = &metadata {
+            check_counts(metadata, documents, folders.as_ref(), files.as_ref(), findings);
+        }
+        Ok(Read { metadata, has_manifest: promises.is_some() })
+    }
+
+    fn metadata(&self, findings: &mut Findings) -> Result<Option<ReadMetadata>> {
+        let Some(place) = self.required(tables::METADATA, self.inventory.places.metadata, findings) else {
+            return Ok(None);
+        };
+        if place.size > MAX_METADATA {
+            findings.damage(FindingCode::Json, Some(tables::METADATA), "it is far too large");
+            return Ok(None);
+        }
+        self.read(tables::METADATA, place, std::marker::PhantomData::<ReadMetadata>, findings)
+    }
+
+    /// The manifest's promises; `None` without a manifest that can be held against the members.
+    fn manifest(&self, findings: &mut Findings) -> Result<Option<Promises>> {
+        let Some(place) = self.inventory.places.manifest else { return Ok(None) };
+        let announced = vec![false; self.inventory.count() as usize];
+        let mut held = HeldAgainst { inventory: self.inventory, announced, promises: Promises::default(), findings };
+        let facts = match self.try_read(place, Manifest(&mut held))? {
+            Ok(facts) => facts,
+            Err(problem) => {
+                findings.damage(FindingCode::Json, Some(manifest::NAME), &problem);
+                return Ok(None);
+            }
+        };
+        let HeldAgainst { mut announced, mut promises, .. } = held;
+        if facts.format.as_deref() != Some(manifest::FORMAT) {
+            findings.damage(FindingCode::Json, Some(manifest::NAME), "its format is not \"cfms-backup/1\"");
+            return Ok(None);
+        }
+        promises.absent.sort_unstable();
+        if let Some((index, _)) = self.inventory.find(manifest::NAME) {
+            self.inventory.same_name(index).for_each(|index| announced[index] = true);
+        }
+        for index in (0..announced.len()).filter(|&index| !announced[index]) {
+            let name = self.inventory.name(index, self.ciphertext, self.tar_size, findings)?;
+            findings.damage(FindingCode::Manifest, name.as_deref(), "the manifest does not know this member");
+        }
+        for warning in &facts.warnings {
+            let Some(file_id) = warning.file_id.as_deref() else { continue };
+            if warning.code == WarningCode::Changed {
+                let title = warning.title.as_deref();
+                findings.warning(FindingCode::ContentMissing, file_id, title, &warning.reason);
+            } else if warning.code.content_is_lacking() && promises.reasons.len() < MAX_REASONS {
+                let reason = promises.reasons.entry(fingerprint(file_id.as_bytes())).or_default();
+                reason.title = warning.title.clone();
+                if reason.text.is_empty() {
+                    reason.text.clone_from(&warning.reason);
+                }
+            }
+        }
+        Ok(Some(promises))
+    }
+
+    fn folders(&self, findings: &mut Findings) -> Result<Option<Rows>> {
+        let Some(place) = self.required(tables::FOLDERS, self.inventory.places.folders, findings) else {
+            return Ok(None);
+        };
+        let (mut ids, mut parents) = (Vec::new(), Vec::new());
+        let each = Each::new(|row: FolderRow| {
+            ids.push(fingerprint(row.id.0.as_bytes()));
+            parents.extend(row.parent_id.fingerprint());
+        });
+        if self.read(tables::FOLDERS, place, each, findings)?.is_none() {
+            return Ok(None);
+        }
+        let rows = Rows::new(ids);
+        parents.retain(|&parent| !rows.has(parent));
+        if !parents.is_empty() {
+            // A folder may come before its parent, so which ones point nowhere is known only now.
+            let each = Each::new(|row: FolderRow| {
+                if row.parent_id.fingerprint().is_some_and(|parent| !rows.has(parent)) {
+                    findings.warning(
+                        FindingCode::Reference,
+                        &row.id.0,
+                        None,
+                        "the folder that this one lies in is not there",
+                    );
+                }
+            });
+            // It has been read before, so only reading itself can fail.
+            let _ = self.try_read(place, each)?;
+        }
+        Ok(Some(rows))
+    }
+
+    fn files(&self, promises: Option<&Promises>, findings: &mut Findings) -> Result<Option<Rows>> {
+        let Some(place) = self.required(tables::FILES, self.inventory.places.files, findings) else {
+            return Ok(None);
+        };
+        let mut ids = Vec::new();
+        let contents = Contents { inventory: self.inventory, promises };
+        let mut met = Vec::new();
+        let each = Each::new(|row: FileRow| {
+            ids.push(fingerprint(row.id.0.as_bytes()));
+            contents.check(&row, findings);
+        });
+        if let Err(problem) = self.try_read(place, each)? {
+            met.push(problem);
+        }
+        for problem in &met {
+            findings.damage(FindingCode::Json, Some(tables::FILES), problem);
+        }
+        Ok(met.is_empty().then(|| Rows::new(ids)))
+    }
+
+    fn documents(&self, folders: Option<&Rows>, files: Option<&Rows>, findings: &mut Findings) -> Result<Option<u64>> {
+        let Some(place) = self.required(tables::DOCUMENTS, self.inventory.places.documents, findings) else {
+            return Ok(None);
+        };
+        let mut check = DocumentCheck { folders, files, findings, count: 0, revisions: Revisions::default() };
+        match self.try_read(place, Documents(&mut check))? {
+            Ok(()) => Ok(Some(check.count)),
+            Err(problem) => {
+                findings.damage(FindingCode::Json, Some(tables::DOCUMENTS), &problem);
+                Ok(None)
+            }
+        }
+    }
+
+    fn required(&self, name: &str, place: Option<Place>, findings: &mut Findings) -> Option<Place> {
+        if place.is_none() {
+            findings.damage(FindingCode::Json, Some(name), "it is missing");
+        }
+        place
+    }
+
+    /// What `seed` makes of the JSON at `place`, or `None` with a finding.
+    fn read<'de, T>(
+        &self,
+        name: &str,
+        place: Place,
+        seed: impl DeserializeSeed<'de, Value = T>,
+        findings: &mut Findings,
+    ) -> Result<Option<T>> {
+        Ok(match self.try_read(place, seed)? {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                findings.damage(FindingCode::Json, Some(name), &problem);
+                None
+            }
+        })
+    }
+
+    fn try_read<'de, T>(&self, place: Place, seed: impl DeserializeSeed<'de, Value = T>) -> Result<Result<T, String>> {
+        let mut tar = Plaintext::new(self.ciphertext, self.tar_size);
+        tar.jump(place.at);
+        match read_json(tar, place.size, self.job, seed) {
+            Ok(value) => Ok(Ok(value)),
+            Err(problem @ JsonError::Text(_) | problem) => {
+                Ok(Err(problem.into_problem(|error| self.ciphertext.unreadable(error))?))
+            }
+        }
+    }
+}
+
+fn check_counts(
+    metadata: &Metadata,
+    documents: Option<u64>,
+    folders: Option<&Rows>,
+    files: Option<&Rows>,
+    findings: &mut Findings,
+) {
+    let counts = [
+        (tables::DOCUMENTS, metadata.documents_count, documents),
+        (tables::FOLDERS, metadata.folders_count, folders.map(Rows::count)),
+        (tables::FILES, metadata.files_count, files.map(Rows::count)),
+    ];
+    for (name, announced, counted) in counts {
+        if let Some(counted) = counted.filter(|&counted| counted != announced) {
+            let reason = format!("it has {counted} rows; {} says {announced}", tables::METADATA);
+            findings.damage(FindingCode::Counts, Some(name), &reason);
+        }
+    }
+}
+
+/// The ids of a table.
+pub(super) struct Rows {
+    sorted: Vec<Fingerprint>,
+}
+
+impl Rows {
+    fn new(mut ids: Vec<Fingerprint>) -> Self {
+        ids.sort_unstable();
+        Self { sorted: ids }
+    }
+
+    fn has(&self, id: Fingerprint) -> bool {
+        self.sorted.binary_search(&id).is_ok()
+    }
+
+    fn count(&self) -> u64 {
+        self.sorted.len() as u64
+    }
+}
+
+/// What a manifest says about contents that are not there.
+#[derive(Default)]
+struct Promises {
+    /// Members that it promises and that are not there, sorted.
+    absent: Vec<Fingerprint>,
+    /// Contents that it says are missing, by the fingerprint of their id; the first of them.
+    reasons: HashMap<Fingerprint, Reason>,
+}
+
+#[derive(Default)]
+struct Reason {
+    text: String,
+    title: Option<String>,
+}
+
+struct HeldAgainst<'a> {
+    inventory: &'a Inventory,
+    announced: Vec<bool>,
+    promises: Promises,
+    findings: &'a mut Findings,
+}
+
+impl ManifestVisitor for HeldAgainst<'_> {
+    fn member(&mut self, promised: Promised) {
+        let name = promised.name.as_str();
+        let Some((index, first)) = self.inventory.find(name) else {
+            self.findings.damage(FindingCode::Manifest, Some(name), "the manifest promises it, and it is not there");
+            self.promises.absent.push(fingerprint(name.as_bytes()));
+            return;
+        };
+        if first.size != promised.size {
+            let reason = format!("it has {} bytes; the manifest says {}", first.size, promised.size);
+            self.findings.damage(FindingCode::Manifest, Some(name), &reason);
+        } else if first.sha256 != promised.sha256 {
+            self.findings.damage(FindingCode::Manifest, Some(name), "its bytes are not those that the manifest says");
+        }
+        for index in self.inventory.same_name(index) {
+            self.announced[index] = true;
+        }
+    }
+
+    fn missing(&mut self, missing: Missing) {
+        if self.promises.reasons.len() < MAX_REASONS {
+            let text = missing.reason.text().map(shortened).unwrap_or_default();
+            let reason = Reason { text, title: None };
+            self.promises.reasons.insert(fingerprint(missing.file_id.0.as_bytes()), reason);
+        }
+    }
+}
+
+struct Contents<'a> {
+    inventory: &'a Inventory,
+    promises: Option<&'a Promises>,
+}
+
+impl Contents<'_> {
+    fn check(&self, row: &FileRow, findings: &mut Findings) {
+        let id = row.id.0.as_str();
+        let name = content_member("files", id);
+        // Real servers take any id for a name as it is.
+        let content = self.inventory.find(&name).or_else(|| self.inventory.find(&format!("files/{id}")));
+        match content {
+            Some((_, content)) => {
+                let recorded = row.sha256.text().unwrap_or_default();
+                if !recorded.is_empty() && !recorded.eq_ignore_ascii_case(&hex::encode(&content.sha256)) {
+                    self.contradicts(id, findings);
+                }
+            }
+            None => self.is_missing(row, &name, findings),
+        }
+    }
+
+    fn contradicts(&self, id: &str, findings: &mut Findings) {
+        match self.promises {
+            // The archive is as it was written: the server's own record was wrong before.
+            Some(_) => {
+                let reason = "the content was stored as it was found; the server's database has another SHA-256 for it";
+                findings.warning(FindingCode::Sha256, id, None, reason);
+            }
+            None => {
+                let reason = "the content's SHA-256 is not the one that the server recorded";
+                findings.damage(FindingCode::Sha256, Some(id), reason);
+            }
+        }
+    }
+
+    fn is_missing(&self, row: &FileRow, name: &str, findings: &mut Findings) {
+        let id = row.id.0.as_str();
+        let Some(promises) = self.promises else {
+            // In an archive that is cut or broken nobody knows what it once held; that is told already.
+            if self.inventory.is_complete && !row.is_unfinished() {
+                findings.warning(FindingCode::ContentMissing, id, None, "the archive does not hold this content");
+            }
+            return;
+        };
+        if promises.absent.binary_search(&fingerprint(name.as_bytes())).is_ok() {
+            return;
+        }
+        let told = promises.reasons.get(&fingerprint(id.as_bytes()));
+        if told.is_none() && row.is_unfinished() {
+            return;
+        }
+        let reason = told.map_or("", |reason| reason.text.as_str());
+        let reason = if reason.is_empty() { "the archive does not hold this content" } else { reason };
+        findings.warning(FindingCode::ContentMissing, id, told.and_then(|reason| reason.title.as_deref()), reason);
+    }
+}
+
+struct DocumentCheck<'a> {
+    folders: Option<&'a Rows>,
+    files: Option<&'a Rows>,
+    findings: &'a mut Findings,
+    count: u64,
+    revisions: Revisions,
+}
+
+/// What is known of a document's revisions before the document's own row ends.
+#[derive(Default)]
+struct Revisions {
+    without_file: u64,
+    /// The document that they name, and whether they name several.
+    document: Option<Fingerprint>,
+    documents_differ: bool,
+}
+
+impl DocumentVisitor for DocumentCheck<'_> {
+    fn revision(&mut self, revision: RevisionRow) {
+        if let Some(files) = self.files {
+            let is_there = revision.file_id.fingerprint().is_some_and(|file| files.has(file));
+            self.revisions.without_file += u64::from(!is_there);
+        }
+        if let Some(document) = revision.document_id.fingerprint() {
+            let first = *self.revisions.document.get_or_insert(document);
+            self.revisions.documents_differ |= first != document;
+        }
+    }
+
+    fn document(&mut self, document: DocumentRow) {
+        self.count += 1;
+        let revisions = std::mem::take(&mut self.revisions);
+        let mut warn = |reason: &str| {
+            self.findings.warning(FindingCode::Reference, &document.id, Some(&document.title), reason);
+        };
+        if revisions.without_file > 0 {
+            warn(&format!(
+                "{} of its revisions have a content that is not in {}",
+                revisions.without_file,
+                tables::FILES
+            ));
+        }
+        let own = fingerprint(document.id.as_bytes());
+        if revisions.documents_differ || revisions.document.is_some_and(|named| named != own) {
+            warn("a revision of it names another document");
+        }
+        if let (Some(folders), Some(folder)) = (self.folders, document.folder_id.fingerprint())
+            && !folders.has(folder)
+        {
+            warn("the folder that it lies in is not there");
+        }
+    }
+}
