@@ -13,7 +13,7 @@ use std::sync::Arc;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::RenameFlags;
+use rustix::fs::{Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -57,7 +57,9 @@ impl Folder {
 
     /// Makes the names in it durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        match rustix::fs::fsync(&self.dir) {
+        // The handle itself only names the folder (O_PATH): it takes one that is open for reading to sync it.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).and_then(rustix::fs::fsync) {
             // Some network file systems keep no folders that could be synced.
             Ok(()) | Err(Errno::INVAL) => Ok(()),
             Err(error) => Err(Error::io("sync", &self.path, error.into())),
