@@ -1,1 +1,84 @@
-fn main() {}
+//! `cfms-backup`: arguments in, verbs of the engine called, text or JSON out.
+//!
+//! Read [`args`] first, then [`create`]; [`exit`] has the exit codes.
+
+mod args;
+mod completions;
+mod create;
+mod demo;
+mod examples;
+mod exit;
+mod failure;
+mod inspect;
+mod man;
+mod output;
+mod progress;
+mod secrecy;
+mod selftest;
+mod show;
+mod signals;
+mod verify;
+mod warnings;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use args::{Cli, Verb};
+use exit::Exit;
+use failure::{Failure, Result};
+use output::{Answer, Output};
+use signals::Signals;
+
+fn main() -> ExitCode {
+    secrecy::keep();
+    let exit = match args::parse() {
+        Ok(cli) => run(cli),
+        Err(error) => refuse(&error),
+    };
+    exit.into()
+}
+
+fn run(cli: Cli) -> Exit {
+    let output = Output::new(cli.telling);
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return output.conclude(Err(Failure::internal(format!("cannot listen to signals: {error}")))),
+    };
+    let mut result = call(cli.verb, &output, &signals);
+    if let Err(failure) = &mut result
+        && failure.report.code == "cancelled"
+    {
+        failure.exit = signals.exit();
+    }
+    output.conclude(result)
+}
+
+fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
+    match verb {
+        Verb::Create(args) => create::run(args, output, signals),
+        Verb::Verify(args) => verify::run(args, output, signals),
+        Verb::Inspect(args) => inspect::run(args, output),
+        Verb::Demo(args) => demo::run(&args, output, signals),
+        Verb::Selftest => selftest::run(output, signals),
+        Verb::Completions(args) => completions::run(&args, output),
+        Verb::Man(args) => man::run(&args, output),
+    }
+}
+
+/// Ends a run whose command line is no verb to run: a mistake in it, or `--help` and `--version`.
+fn refuse(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // Who closed standard output has read enough.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let text = error.render().to_string();
+    let shown: Vec<_> = text.trim_end().lines().map(show::line).collect();
+    if std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json") {
+        let message = shown.first().map_or("", |line| line.trim_start_matches("error: "));
+        output::print_usage_document(message);
+    } else {
+        let _ = writeln!(io::stderr().lock(), "{}", shown.join("\n"));
+    }
+    Exit::Usage
+}

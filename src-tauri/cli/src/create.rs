@@ -1,0 +1,186 @@
+//! `create`: makes a backup and says what it is.
+
+use std::path::{Path, PathBuf};
+
+use cfms_backup::{BackupName, Destination, Options, Outcome, Report, Scope, ServerData};
+use serde_json::{Value, json};
+
+use crate::args::{CreateArgs, Source};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::output::{Answer, Output, Paint, table};
+use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::{show, warnings};
+
+/// What everybody must know who holds a backup.
+const KEEP_THE_KEY: &str = "Keep the key safe: without it nobody can open this backup, not even we.";
+
+/// Runs the verb.
+pub(crate) fn run(args: CreateArgs, output: &Output, signals: &Signals) -> Result<Answer> {
+    let name = args.name.as_deref().filter(|name| !name.is_empty()).map(BackupName::parse).transpose()?;
+    let source = open(&args.source)?;
+    let archive_dir = args.output.unwrap_or_else(|| source.root().join("content/backups"));
+    let destination = Destination {
+        archive_dir: absolute(&archive_dir)?,
+        key_dir: args.key_dir.as_deref().map(absolute).transpose()?,
+        name,
+    };
+    let options = Options {
+        scope: if args.documents_only { Scope::DocumentsOnly } else { Scope::WholeServer },
+        verify: !args.no_verify,
+        allow_missing: args.allow_missing,
+        allow_outside: args.allow_outside,
+        require_other_disk: args.require_other_disk,
+        server_stopped: args.server_stopped,
+    };
+    let report = {
+        let (_progress, job) = Progress::start(output, signals);
+        cfms_backup::create(&source, &destination, &options, &job)?
+    };
+    tell(&report, output);
+    let document = document(&report)?;
+    let exit = match report.outcome {
+        Outcome::Done => Exit::Done,
+        Outcome::DoneWithWarnings => Exit::Warnings,
+        Outcome::Incomplete => Exit::Incomplete,
+    };
+    Ok(Answer { document, exit })
+}
+
+/// The report as data; an incomplete backup has its error beside it.
+pub(crate) fn document(report: &Report) -> Result<Value> {
+    let mut shown = report.clone();
+    lossy(&mut shown.archive_path);
+    lossy(&mut shown.key_path);
+    if let Some(below) = &mut shown.missing_below {
+        lossy(below);
+    }
+    if let Some(verification) = &mut shown.verification {
+        lossy(&mut verification.archive_path);
+        lossy(&mut verification.key_path);
+    }
+    let mut document = as_json(&shown)?;
+    if report.outcome == Outcome::Incomplete {
+        document["error"] = json!(incomplete(report).report);
+    }
+    Ok(document)
+}
+
+/// A value as JSON.
+pub(crate) fn as_json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Failure::internal(format!("the result cannot be written as JSON: {error}")))
+}
+
+/// JSON knows only UTF-8: what is not is shown as far as it can be.
+pub(crate) fn lossy(path: &mut PathBuf) {
+    if path.to_str().is_none() {
+        *path = PathBuf::from(path.to_string_lossy().into_owned());
+    }
+}
+
+fn open(source: &Source) -> Result<ServerData> {
+    let (path, wrong_kind) = match (&source.database, &source.data_dir) {
+        (Some(file), _) => (file, file.is_dir().then_some(("--database", "a folder; give it as --data-dir"))),
+        (None, Some(dir)) => (dir, dir.is_file().then_some(("--data-dir", "a file; give it as --database"))),
+        (None, None) => return Err(Failure::internal("no source in the arguments")),
+    };
+    match wrong_kind {
+        Some((flag, what)) => Err(Failure::new("usage", format!("{flag} {} is {what}", path.display()), Exit::Usage)),
+        None => Ok(ServerData::open(path)?),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Failure::io("find", path, error))
+}
+
+fn tell(report: &Report, output: &Output) {
+    let paint = output.paint();
+    let mut notes = vec![KEEP_THE_KEY];
+    if report.key_beside_archive {
+        notes.push("The key lies beside the archive: whoever gets this folder has both. Move it, or use --key-dir.");
+    }
+    if report.same_disk {
+        notes.push("The archive lies on the disk of the server's data and dies with it. Copy it to another one.");
+    }
+    output.say(&format!("{}\n\n{}\n\n{}", headline(report, paint), table(&facts(report)), notes.join("\n")));
+    if report.warnings_total > 0 {
+        output.warn(&warnings::text(&report.warnings, report.warnings_total, output.paint_warnings()));
+    }
+    if report.outcome == Outcome::Incomplete {
+        output.complain(&incomplete(report).report);
+    }
+}
+
+fn headline(report: &Report, paint: Paint) -> String {
+    let scope = match report.scope {
+        Scope::WholeServer => "Backup of the whole server",
+        Scope::DocumentsOnly => "Backup of the documents",
+    };
+    match (report.outcome, &report.verification) {
+        (Outcome::Done, Some(_)) => paint.green(&format!("✓ {scope}: done and verified")),
+        (Outcome::Done, None) => paint.green(&format!("✓ {scope}: done")),
+        (Outcome::DoneWithWarnings, _) => paint.yellow(&format!("✓ {scope}: done, with warnings")),
+        (Outcome::Incomplete, _) => paint.red(&format!("! {scope}: INCOMPLETE")),
+    }
+}
+
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
+    let metadata = &report.metadata;
+    let holds = format!(
+        "{}, {}, {}; {} of contents",
+        show::count(metadata.documents_count, "document", "documents"),
+        show::count(metadata.folders_count, "folder", "folders"),
+        show::count(metadata.files_count, "file", "files"),
+        show::short_size(report.content_bytes),
+    );
+    let with = match report.scope {
+        Scope::WholeServer => "users, groups, access rules, configuration and TLS pair too",
+        Scope::DocumentsOnly => "access rules too; no users, groups or configuration: nobody can sign in to it alone",
+    };
+    let verified = match &report.verification {
+        Some(_) => "read back from disk: every byte is as it was written",
+        None => "not read back (--no-verify)",
+    };
+    let mut facts = vec![
+        ("Archive", show::path(&report.archive_path)),
+        ("Key", show::path(&report.key_path)),
+        ("Size", show::size(report.archive_size)),
+        ("SHA-256", report.archive_sha256.clone()),
+        ("Holds", holds),
+        ("", with.to_owned()),
+        ("State of", show::time(report.snapshot_at)),
+        ("Verified", verified.to_owned()),
+    ];
+    if report.unfinished_uploads > 0 {
+        let uploads = show::count(report.unfinished_uploads, "upload", "uploads");
+        facts.push(("Left out", format!("{uploads} that never finished; nothing is lost with them")));
+    }
+    facts.push(("Took", show::duration(report.duration_seconds)));
+    facts
+}
+
+fn incomplete(report: &Report) -> Failure {
+    let missing = show::grouped(report.contents_missing);
+    let of = show::grouped(report.metadata.files_count);
+    let below = match &report.missing_below {
+        Some(folder) => format!(" below {}", folder.display()),
+        None => String::new(),
+    };
+    let mut failure = Failure::new(
+        "incomplete",
+        format!("the backup is written but incomplete: {missing} of {of} contents are missing{below}"),
+        Exit::Incomplete,
+    )
+    .advise(
+        "Is the disk that holds them mounted? Mount it and back up again. If they are really gone, use --allow-missing.",
+    );
+    failure.report.params.insert("missing", report.contents_missing.to_string());
+    failure.report.params.insert("files", report.metadata.files_count.to_string());
+    if let Some(folder) = &report.missing_below {
+        failure.report.params.insert("path", folder.display().to_string());
+    }
+    failure
+}

@@ -1,0 +1,80 @@
+//! The examples of every verb, as `--help` and the manual page show them.
+
+use crate::exit;
+
+/// A command line and what it is for.
+pub(crate) type Example = (&'static str, &'static str);
+
+/// Examples of the program as a whole.
+pub(crate) const ALL: &[Example] = &[
+    ("cfms-backup create --data-dir /srv/cfms", "back up the server in /srv/cfms"),
+    ("cfms-backup demo /tmp/demo", "make a server to try everything on"),
+    ("cfms-backup create --help", "all about one verb"),
+];
+
+/// Examples of `create`.
+pub(crate) const CREATE: &[Example] = &[
+    ("cfms-backup create --data-dir /srv/cfms", "into the server's own content/backups"),
+    (
+        "cfms-backup create -d /srv/cfms/app.db -o /mnt/backup --key-dir /mnt/keys --require-other-disk",
+        "archive and key on other disks",
+    ),
+    ("cfms-backup create -D /srv/cfms -o /mnt/backup --quiet --strict", "for cron: silent unless something is wrong"),
+    ("cfms-backup create -D /srv/cfms --json --progress json", "for programs"),
+];
+
+/// Examples of `verify`.
+pub(crate) const VERIFY: &[Example] = &[
+    ("cfms-backup verify /mnt/backup/*.cfms.enc", "each with the key beside it"),
+    ("cfms-backup verify /mnt/backup/monday.cfms.enc --key /mnt/keys/monday.key", "the key is elsewhere"),
+];
+
+/// Examples of `inspect`.
+pub(crate) const INSPECT: &[Example] = &[
+    ("cfms-backup inspect /mnt/backup/monday.cfms.enc", "in words"),
+    ("cfms-backup inspect /mnt/backup/monday.cfms.enc --json | jq .metadata", "as data"),
+];
+
+/// Examples of `demo`.
+pub(crate) const DEMO: &[Example] = &[
+    ("cfms-backup demo /tmp/demo", "about 48 MiB"),
+    ("cfms-backup demo /tmp/large --size 2G", "large enough to watch a backup of it"),
+];
+
+/// Examples of `selftest`.
+pub(crate) const SELFTEST: &[Example] = &[("cfms-backup selftest", "a second, and nothing is left behind")];
+
+/// Examples of `completions`.
+pub(crate) const COMPLETIONS: &[Example] = &[
+    ("cfms-backup completions bash > ~/.local/share/bash-completion/completions/cfms-backup", "for bash"),
+    ("cfms-backup completions fish > ~/.config/fish/completions/cfms-backup.fish", "for fish"),
+];
+
+/// Examples of `man`.
+pub(crate) const MAN: &[Example] =
+    &[("cfms-backup man | man -l -", "read it now"), ("cfms-backup man ~/.local/share/man/man1", "install the pages")];
+
+/// The end of a verb's help: its examples and the exit codes.
+pub(crate) fn help(examples: &[Example]) -> String {
+    let mut text = String::from("Examples:\n");
+    for (command, meaning) in examples {
+        text.push_str(&format!("  # {meaning}\n  {command}\n"));
+    }
+    text.push_str("\nExit codes:\n");
+    text.push_str(&exit::help());
+    text
+}
+
+/// The examples of the verb of that name.
+pub(crate) fn of(verb: &str) -> &'static [Example] {
+    match verb {
+        "create" => CREATE,
+        "verify" => VERIFY,
+        "inspect" => INSPECT,
+        "demo" => DEMO,
+        "selftest" => SELFTEST,
+        "completions" => COMPLETIONS,
+        "man" => MAN,
+        _ => ALL,
+    }
+}

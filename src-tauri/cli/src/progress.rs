@@ -1,0 +1,207 @@
+//! Progress on standard error: a bar for people at a terminal, plain lines for logs, JSON lines for programs.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cfms_backup::{Event, Job, Phase};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+
+use crate::args::ProgressStyle;
+use crate::output::Output;
+use crate::show;
+use crate::signals::Signals;
+
+/// Time between two plain lines of one phase.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a bar is drawn anew while nothing happens, so that its clock goes on.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The progress of one job, shown until it is dropped.
+pub(crate) struct Progress(Arc<Mutex<Shown>>);
+
+enum Shown {
+    Nothing,
+    Bar(Bar),
+    Plain(Plain),
+    Json,
+}
+
+struct Bar {
+    bar: ProgressBar,
+    colors: bool,
+}
+
+struct Plain {
+    phase: Option<Phase>,
+    total: Option<u64>,
+    bytes: u64,
+    begun: Instant,
+    told: Instant,
+}
+
+impl Progress {
+    /// A job whose progress is shown as `output` wants it, stopped by `signals`.
+    pub(crate) fn start(output: &Output, signals: &Signals) -> (Self, Job) {
+        let shown = Arc::new(Mutex::new(Shown::new(output)));
+        let listener = Arc::clone(&shown);
+        let job = Job::new(move |event| listener.lock().unwrap_or_else(PoisonError::into_inner).hear(&event));
+        (Self(shown), job.with_canceller(signals.canceller()))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).end();
+    }
+}
+
+impl Shown {
+    fn new(output: &Output) -> Self {
+        let telling = output.telling();
+        let terminal = io::stderr().is_terminal();
+        match telling.progress {
+            ProgressStyle::Auto if telling.quiet => Self::Nothing,
+            ProgressStyle::Auto if terminal => Self::Bar(Bar::new(output)),
+            ProgressStyle::Auto if telling.json => Self::Nothing,
+            ProgressStyle::Auto | ProgressStyle::Plain => Self::Plain(Plain::new()),
+            ProgressStyle::Json => Self::Json,
+            ProgressStyle::None => Self::Nothing,
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match self {
+            Self::Nothing => {}
+            Self::Bar(bar) => bar.hear(event),
+            Self::Plain(plain) => plain.hear(event),
+            Self::Json => {
+                if let Ok(text) = serde_json::to_string(event) {
+                    tell(&show::json(&text));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        match self {
+            Self::Bar(bar) => bar.bar.finish_and_clear(),
+            Self::Plain(plain) => plain.end_phase(),
+            Self::Nothing | Self::Json => {}
+        }
+    }
+}
+
+impl Bar {
+    fn new(output: &Output) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(TICK);
+        Self { bar, colors: output.paint_warnings().is_on() }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Phase { phase, total } => {
+                self.bar.reset();
+                self.bar.set_style(style(total.is_some_and(|total| total > 0), self.colors));
+                self.bar.set_prefix(words(*phase));
+                self.bar.set_message("");
+                match total {
+                    Some(total) => self.bar.set_length(*total),
+                    None => self.bar.unset_length(),
+                }
+            }
+            Event::Done { bytes, item, .. } => {
+                self.bar.set_position(*bytes);
+                if let Some(item) = item {
+                    self.bar.set_message(show::line(item).into_owned());
+                }
+            }
+            Event::Plan { .. } | Event::Warning { .. } => {}
+        }
+    }
+}
+
+/// A measured bar, or a spinner with what is known.
+fn style(measured: bool, colors: bool) -> BarStyle {
+    let template = match (measured, colors) {
+        (true, true) => {
+            "{prefix:22} {bar:20.cyan/dim} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg:.dim}"
+        }
+        (true, false) => {
+            "{prefix:22} {bar:20} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg}"
+        }
+        (false, true) => "{prefix:22} {spinner:.cyan} {wide_msg:.dim}",
+        (false, false) => "{prefix:22} {spinner} {wide_msg}",
+    };
+    BarStyle::with_template(template).unwrap_or_else(|_| BarStyle::default_bar()).progress_chars("━╸─")
+}
+
+impl Plain {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { phase: None, total: None, bytes: 0, begun: now, told: now }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Phase { phase, total } => {
+                self.end_phase();
+                let now = Instant::now();
+                *self = Self { phase: Some(*phase), total: *total, bytes: 0, begun: now, told: now };
+                match total {
+                    Some(total) if *total > 0 => tell(&format!("{}: {}", words(*phase), show::short_size(*total))),
+                    _ => tell(words(*phase)),
+                }
+            }
+            Event::Done { bytes, .. } => {
+                self.bytes = *bytes;
+                if self.told.elapsed() >= PLAIN_INTERVAL {
+                    self.told = Instant::now();
+                    self.tell_progress();
+                }
+            }
+            Event::Plan { .. } | Event::Warning { .. } => {}
+        }
+    }
+
+    fn tell_progress(&self) {
+        let Some(phase) = self.phase else { return };
+        let rate = show::short_size((self.bytes as f64 / self.seconds().max(0.001)) as u64);
+        let done = show::short_size(self.bytes);
+        match self.total {
+            Some(total) if total > 0 => {
+                // A file may grow while it is read; nobody wants to see 101 %.
+                let percent = (self.bytes.min(total) as f64 * 100.0 / total as f64) as u64;
+                tell(&format!("{}: {percent} %, {done} of {}, {rate}/s", words(phase), show::short_size(total)));
+            }
+            _ => tell(&format!("{}: {done}, {rate}/s", words(phase))),
+        }
+    }
+
+    fn end_phase(&mut self) {
+        if let Some(phase) = self.phase.take().filter(|_| self.bytes > 0) {
+            let (done, took) = (show::short_size(self.bytes), show::duration(self.seconds()));
+            tell(&format!("{}: {done} in {took}", words(phase)));
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+}
+
+fn words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Snapshot => "Copying the database",
+        Phase::Survey => "Looking at contents",
+        Phase::Encrypt => "Writing the archive",
+        Phase::Verify => "Checking the archive",
+        Phase::Publish => "Finishing",
+    }
+}
+
+fn tell(line: &str) {
+    // Progress that nobody can read is no reason to stop a backup.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,52 @@
+//! Warnings in words.
+
+use cfms_backup::{Warning, WarningCode};
+
+use crate::output::Paint;
+use crate::show;
+
+/// Warnings that are printed; the JSON document has them all.
+const PRINTED: usize = 50;
+
+/// The warnings, a line each, under a headline that counts all `total` of them.
+pub(crate) fn text(warnings: &[Warning], total: u64, paint: Paint) -> String {
+    let mut text = paint.yellow(&format!("{}:", show::count(total, "warning", "warnings")));
+    for warning in warnings.iter().take(PRINTED) {
+        text.push_str("\n  ");
+        text.push_str(&line(warning));
+    }
+    let printed = warnings.len().min(PRINTED) as u64;
+    if total > printed {
+        text.push_str(&format!("\n  … and {} more; --json lists them", show::grouped(total - printed)));
+    }
+    text
+}
+
+fn line(warning: &Warning) -> String {
+    let subject = match (&warning.title, &warning.file_id, &warning.path) {
+        (Some(title), _, _) => format!(" “{}”", show::line(title)),
+        (None, Some(file), _) => format!(" file {}", show::line(file)),
+        (None, None, Some(path)) => format!(" {}", show::line(path)),
+        (None, None, None) => String::new(),
+    };
+    let path = match (&warning.path, warning.title.is_some() || warning.file_id.is_some()) {
+        (Some(path), true) => format!(" ({})", show::line(path)),
+        _ => String::new(),
+    };
+    format!("{}:{subject}: {}{path}", words(warning.code), show::line(&warning.reason))
+}
+
+fn words(code: WarningCode) -> &'static str {
+    match code {
+        WarningCode::Missing => "missing",
+        WarningCode::Unreadable => "unreadable",
+        WarningCode::NotAFile => "not a file",
+        WarningCode::Outside => "outside",
+        WarningCode::Changed => "changed while read",
+        WarningCode::Sha256Mismatch => "not as recorded",
+        WarningCode::NotUtf8 => "not UTF-8",
+        WarningCode::ServerFileMissing => "server file missing",
+        WarningCode::KeyWithoutArchive => "key without archive",
+        _ => "warning",
+    }
+}
