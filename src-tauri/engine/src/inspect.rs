@@ -26,6 +26,9 @@ use crate::names::content_member;
 use crate::verify::shown;
 use crate::warning::Warning;
 
+#[cfg(test)]
+mod tests;
+
 /// How many of the largest documents are told.
 const MAX_LARGEST: usize = 10;
 
@@ -189,7 +192,7 @@ impl Look<'_> {
             held.members += 1;
             held.places.note(&member);
             held.has_database |= member.name == b"server/app.db";
-            if member.name.starts_with(b"files/") {
+            if tables::is_content(&member.name) {
                 held.contents.push(Content { name: fingerprint(&member.name), size: member.size });
             }
         }

@@ -24,6 +24,8 @@ use crate::job::{Job, Phase};
 mod findings;
 mod inventory;
 mod rows;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use findings::Findings;
 pub(crate) use findings::shown;
@@ -229,7 +231,11 @@ fn check(ciphertext: &Ciphertext, archive: &Path, key: &KeyFile, key_path: &Path
             return Err(Error::UnsupportedVersion { archive: archive.to_path_buf(), version });
         }
         Some(ReadMetadata::OtherVersion(_)) => {
-            findings.damage(FindingCode::Json, Some(tables::METADATA), "its version is not \"1.0\"");
+            findings.damage(
+                FindingCode::Json,
+                Some(tables::METADATA),
+                "its version, or the manifest's, is none that this program knows",
+            );
             None
         }
         None => None,

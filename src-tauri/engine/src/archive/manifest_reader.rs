@@ -43,9 +43,18 @@ pub(crate) struct Promised {
 pub(crate) struct Missing {
     /// The content.
     pub(crate) file_id: Id,
+    #[serde(default)]
+    code: Scalar,
     /// Why.
     #[serde(default)]
     pub(crate) reason: Scalar,
+}
+
+impl Missing {
+    /// Whether there never was a content: its upload did not finish, and no document shows it.
+    pub(crate) fn never_was(&self) -> bool {
+        self.code.text() == Some("unfinished")
+    }
 }
 
 /// Who looks at a manifest.

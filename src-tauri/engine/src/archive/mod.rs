@@ -12,6 +12,8 @@ pub(crate) mod bounded_json;
 pub(crate) mod decrypt;
 pub(crate) mod destination;
 pub(crate) mod encrypt;
+#[cfg(test)]
+pub(crate) mod forge;
 pub(crate) mod key;
 pub(crate) mod manifest;
 pub(crate) mod manifest_reader;

@@ -12,6 +12,11 @@ use super::manifest;
 use super::tar_reader::Member;
 use crate::create::Metadata;
 
+/// Whether a member of that name is a content.
+pub(crate) fn is_content(name: &[u8]) -> bool {
+    name.starts_with(b"files/") || name.starts_with(b"server/files/")
+}
+
 /// `metadata.json`'s name.
 pub(crate) const METADATA: &str = "metadata.json";
 /// `documents.json`'s name.
@@ -116,15 +121,6 @@ pub(crate) struct FileRow {
     /// The SHA-256 that the server recorded, as it stands there.
     #[serde(default)]
     pub(crate) sha256: Scalar,
-    #[serde(default)]
-    active: Scalar,
-}
-
-impl FileRow {
-    /// Whether the upload of this content never finished.
-    pub(crate) fn is_unfinished(&self) -> bool {
-        matches!(&self.active, Scalar::Other(text) if text == "false" || text == "0")
-    }
 }
 
 /// A row of `folders.json`.

@@ -40,6 +40,11 @@ impl Findings {
         self.damage_total += more;
     }
 
+    /// Counts warnings that are not listed any more.
+    pub(super) fn count_warnings(&mut self, more: u64) {
+        self.warnings_total += more;
+    }
+
     /// Whether anything condemns the archive.
     pub(super) fn has_damage(&self) -> bool {
         self.damage_total > 0

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::FindingCode;
 use super::findings::Findings;
 use crate::archive::decrypt::{Ciphertext, Ending, Plaintext, Shape};
-use crate::archive::tables::{Fingerprint, Places, fingerprint};
+use crate::archive::tables::{Fingerprint, Places, fingerprint, is_content};
 use crate::archive::tar_reader::{Flaw, FlawKind, Found, Members, Source};
 use crate::error::Result;
 
@@ -56,7 +56,7 @@ impl Inventory {
                 Found::Flaw(flaw) => inventory.note(flaw),
                 Found::Member(member) => {
                     inventory.places.note(&member);
-                    if member.name.starts_with(b"files/") {
+                    if is_content(&member.name) {
                         inventory.content_bytes += member.size;
                     }
                     let sha256 = digest(walk.body())?;

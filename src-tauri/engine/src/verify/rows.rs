@@ -7,10 +7,10 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 use super::FindingCode;
 use super::findings::Findings;
 use super::inventory::Inventory;
-use crate::archive::bounded_json::{JsonError, read_json};
+use crate::archive::bounded_json::read_json;
 use crate::archive::decrypt::{Ciphertext, Plaintext};
 use crate::archive::manifest;
-use crate::archive::manifest_reader::{Manifest, ManifestVisitor, Missing, Promised, shortened};
+use crate::archive::manifest_reader::{Manifest, ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
 use crate::archive::tables::{
     self, DocumentRow, DocumentVisitor, Documents, Each, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place,
     ReadMetadata, RevisionRow, fingerprint,
@@ -22,8 +22,10 @@ use crate::job::Job;
 use crate::names::content_member;
 use crate::warning::WarningCode;
 
-/// How many reasons for missing contents are kept: no more findings are listed.
+/// How many missing contents are kept in words: no more findings are listed.
 const MAX_REASONS: usize = super::MAX_FINDINGS;
+
+const NOT_HELD: &str = "the archive does not hold this content";
 
 /// The JSON members of an archive.
 pub(super) struct Tables<'a> {
@@ -48,7 +50,13 @@ impl Tables<'_> {
         if matches!(metadata, Some(ReadMetadata::OtherVersion(_))) {
             return Ok(Read { metadata, has_manifest: false });
         }
-        let promises = self.manifest(findings)?;
+        let promises = match self.manifest(findings)? {
+            Held::NoManifest => None,
+            Held::Against(promises) => Some(promises),
+            Held::OtherFormat(format) => {
+                return Ok(Read { metadata: Some(ReadMetadata::OtherVersion(format)), has_manifest: false });
+            }
+        };
         let folders = self.folders(findings)?;
         let files = self.files(promises.as_ref(), findings)?;
         let documents = self.documents(folders.as_ref(), files.as_ref(), findings)?;
@@ -72,24 +80,31 @@ impl Tables<'_> {
         self.read(tables::METADATA, place, std::marker::PhantomData::<ReadMetadata>, findings)
     }
 
-    /// The manifest's promises; `None` without a manifest that can be held against the members.
-    fn manifest(&self, findings: &mut Findings) -> Result<Option<Promises>> {
-        let Some(place) = self.inventory.places.manifest else { return Ok(None) };
+    /// Holds the members against the manifest.
+    fn manifest(&self, findings: &mut Findings) -> Result<Held> {
+        let Some(place) = self.inventory.places.manifest else { return Ok(Held::NoManifest) };
         let announced = vec![false; self.inventory.count() as usize];
-        let mut held = HeldAgainst { inventory: self.inventory, announced, promises: Promises::default(), findings };
+        let mut held = HeldAgainst {
+            inventory: self.inventory,
+            announced,
+            promises: Promises::default(),
+            lacking: Vec::new(),
+            lacking_total: 0,
+            findings,
+        };
         let facts = match self.try_read(place, Manifest(&mut held))? {
             Ok(facts) => facts,
             Err(problem) => {
                 findings.damage(FindingCode::Json, Some(manifest::NAME), &problem);
-                return Ok(None);
+                return Ok(Held::NoManifest);
             }
         };
-        let HeldAgainst { mut announced, mut promises, .. } = held;
+        let HeldAgainst { mut announced, mut promises, lacking, lacking_total, .. } = held;
         if facts.format.as_deref() != Some(manifest::FORMAT) {
-            findings.damage(FindingCode::Json, Some(manifest::NAME), "its format is not \"cfms-backup/1\"");
-            return Ok(None);
+            return Ok(Held::OtherFormat(facts.format.unwrap_or_default()));
         }
         promises.absent.sort_unstable();
+        promises.missing.sort_unstable();
         if let Some((index, _)) = self.inventory.find(manifest::NAME) {
             self.inventory.same_name(index).for_each(|index| announced[index] = true);
         }
@@ -97,20 +112,8 @@ impl Tables<'_> {
             let name = self.inventory.name(index, self.ciphertext, self.tar_size, findings)?;
             findings.damage(FindingCode::Manifest, name.as_deref(), "the manifest does not know this member");
         }
-        for warning in &facts.warnings {
-            let Some(file_id) = warning.file_id.as_deref() else { continue };
-            if warning.code == WarningCode::Changed {
-                let title = warning.title.as_deref();
-                findings.warning(FindingCode::ContentMissing, file_id, title, &warning.reason);
-            } else if warning.code.content_is_lacking() && promises.reasons.len() < MAX_REASONS {
-                let reason = promises.reasons.entry(fingerprint(file_id.as_bytes())).or_default();
-                reason.title = warning.title.clone();
-                if reason.text.is_empty() {
-                    reason.text.clone_from(&warning.reason);
-                }
-            }
-        }
-        Ok(Some(promises))
+        tell_of_missing(&lacking, lacking_total, &facts, findings);
+        Ok(Held::Against(promises))
     }
 
     fn folders(&self, findings: &mut Findings) -> Result<Option<Rows>> {
@@ -208,9 +211,7 @@ impl Tables<'_> {
         tar.jump(place.at);
         match read_json(tar, place.size, self.job, seed) {
             Ok(value) => Ok(Ok(value)),
-            Err(problem @ JsonError::Text(_) | problem) => {
-                Ok(Err(problem.into_problem(|error| self.ciphertext.unreadable(error))?))
-            }
+            Err(problem) => Ok(Err(problem.into_problem(|error| self.ciphertext.unreadable(error))?)),
         }
     }
 }
@@ -255,26 +256,35 @@ impl Rows {
     }
 }
 
-/// What a manifest says about contents that are not there.
-#[derive(Default)]
-struct Promises {
-    /// Members that it promises and that are not there, sorted.
-    absent: Vec<Fingerprint>,
-    /// Contents that it says are missing, by the fingerprint of their id; the first of them.
-    reasons: HashMap<Fingerprint, Reason>,
+/// Whether the members were held against a manifest.
+enum Held {
+    NoManifest,
+    OtherFormat(String),
+    Against(Promises),
 }
 
+/// What a manifest says about what is not there; fingerprints, sorted.
 #[derive(Default)]
-struct Reason {
-    text: String,
-    title: Option<String>,
+struct Promises {
+    /// Names of members that it promises all the same.
+    absent: Vec<Fingerprint>,
+    /// Ids of contents that it says are missing.
+    missing: Vec<Fingerprint>,
 }
 
 struct HeldAgainst<'a> {
     inventory: &'a Inventory,
     announced: Vec<bool>,
     promises: Promises,
+    /// Contents that the backup never held: the first of them, and how many.
+    lacking: Vec<Lacking>,
+    lacking_total: u64,
     findings: &'a mut Findings,
+}
+
+struct Lacking {
+    file_id: String,
+    reason: String,
 }
 
 impl ManifestVisitor for HeldAgainst<'_> {
@@ -297,11 +307,30 @@ impl ManifestVisitor for HeldAgainst<'_> {
     }
 
     fn missing(&mut self, missing: Missing) {
-        if self.promises.reasons.len() < MAX_REASONS {
-            let text = missing.reason.text().map(shortened).unwrap_or_default();
-            let reason = Reason { text, title: None };
-            self.promises.reasons.insert(fingerprint(missing.file_id.0.as_bytes()), reason);
+        self.promises.missing.push(fingerprint(missing.file_id.0.as_bytes()));
+        if missing.never_was() {
+            return;
         }
+        self.lacking_total += 1;
+        if self.lacking.len() < MAX_REASONS {
+            let reason = missing.reason.text().map_or_else(|| NOT_HELD.to_owned(), shortened);
+            self.lacking.push(Lacking { file_id: shortened(&missing.file_id.0), reason });
+        }
+    }
+}
+
+/// Warns of contents that the backup never held, or not whole; the manifest's warnings have the titles.
+fn tell_of_missing(lacking: &[Lacking], lacking_total: u64, facts: &ManifestFacts, findings: &mut Findings) {
+    let titles: HashMap<&str, &str> =
+        facts.warnings.iter().filter_map(|told| Some((told.file_id.as_deref()?, told.title.as_deref()?))).collect();
+    for content in lacking {
+        let title = titles.get(content.file_id.as_str()).copied();
+        findings.warning(FindingCode::ContentMissing, &content.file_id, title, &content.reason);
+    }
+    findings.count_warnings(lacking_total - lacking.len() as u64);
+    for changed in facts.warnings.iter().filter(|told| told.code == WarningCode::Changed) {
+        let file_id = changed.file_id.as_deref().unwrap_or_default();
+        findings.warning(FindingCode::ContentMissing, file_id, changed.title.as_deref(), &changed.reason);
     }
 }
 
@@ -323,7 +352,7 @@ impl Contents<'_> {
                     self.contradicts(id, findings);
                 }
             }
-            None => self.is_missing(row, &name, findings),
+            None => self.is_missing(id, &name, findings),
         }
     }
 
@@ -341,25 +370,18 @@ impl Contents<'_> {
         }
     }
 
-    fn is_missing(&self, row: &FileRow, name: &str, findings: &mut Findings) {
-        let id = row.id.0.as_str();
-        let Some(promises) = self.promises else {
-            // In an archive that is cut or broken nobody knows what it once held; that is told already.
-            if self.inventory.is_complete && !row.is_unfinished() {
-                findings.warning(FindingCode::ContentMissing, id, None, "the archive does not hold this content");
+    fn is_missing(&self, id: &str, name: &str, findings: &mut Findings) {
+        let told_already = match self.promises {
+            Some(promises) => {
+                promises.absent.binary_search(&fingerprint(name.as_bytes())).is_ok()
+                    || promises.missing.binary_search(&fingerprint(id.as_bytes())).is_ok()
             }
-            return;
+            // In an archive that is cut or broken nobody knows what it once held.
+            None => !self.inventory.is_complete,
         };
-        if promises.absent.binary_search(&fingerprint(name.as_bytes())).is_ok() {
-            return;
+        if !told_already {
+            findings.warning(FindingCode::ContentMissing, id, None, NOT_HELD);
         }
-        let told = promises.reasons.get(&fingerprint(id.as_bytes()));
-        if told.is_none() && row.is_unfinished() {
-            return;
-        }
-        let reason = told.map_or("", |reason| reason.text.as_str());
-        let reason = if reason.is_empty() { "the archive does not hold this content" } else { reason };
-        findings.warning(FindingCode::ContentMissing, id, told.and_then(|reason| reason.title.as_deref()), reason);
     }
 }
 

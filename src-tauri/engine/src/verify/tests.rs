@@ -1,0 +1,584 @@
+//! What `verify` promises about archives that are sound, odd, cut or hostile.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use super::*;
+use crate::archive::forge::{Forge, SmallServer, encrypt, encrypt_unpadded, write_archive};
+
+fn check_archive(forge: &Forge, with_digest: bool) -> Result<Verification> {
+    let folder = tempdir().unwrap();
+    verify(&forge.write(folder.path(), with_digest), None, &Job::silent())
+}
+
+fn found(forge: &Forge, with_digest: bool) -> Verification {
+    check_archive(forge, with_digest).unwrap()
+}
+
+/// The findings in short: code and subject.
+fn short(verification: &Verification) -> Vec<(FindingCode, Option<&str>)> {
+    verification.findings.iter().map(|finding| (finding.code, finding.subject.as_deref())).collect()
+}
+
+fn warnings_only(verification: &Verification) -> bool {
+    verification.findings.iter().all(|finding| finding.severity == Severity::Warning)
+}
+
+#[test]
+fn a_sound_archive_with_digest_and_manifest_is_verified() {
+    let verification = found(&SmallServer::new().whole(), true);
+    assert_eq!(verification.findings, []);
+    assert_eq!(verification.verdict, Verdict::Verified);
+    assert_eq!((verification.members, verification.content_bytes), (8, 3005));
+    assert_eq!(verification.metadata.as_ref().map(|metadata| metadata.documents_count), Some(2));
+    assert!(verification.not_checked.is_empty() && verification.damage().is_none());
+}
+
+#[test]
+fn without_a_digest_or_a_manifest_nothing_is_proven_and_the_report_says_so() {
+    let server = SmallServer::new();
+    let without_digest = found(&server.whole(), false);
+    assert_eq!((without_digest.verdict, without_digest.not_checked), (Verdict::Readable, vec![NotChecked::NoDigest]));
+    let without_manifest = found(&server.forge().end(), true);
+    assert_eq!(
+        (without_manifest.verdict, without_manifest.not_checked),
+        (Verdict::Readable, vec![NotChecked::NoManifest])
+    );
+}
+
+#[test]
+fn every_single_flipped_byte_is_found_and_none_is_a_panic() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), true);
+    let sound = std::fs::read(&path).unwrap();
+    for at in 0..sound.len() {
+        let mut flipped = sound.clone();
+        flipped[at] ^= 1 << (at % 8);
+        std::fs::write(&path, flipped).unwrap();
+        let verification = verify(&path, None, &Job::silent()).unwrap_or_else(|error| panic!("byte {at}: {error}"));
+        assert_eq!(verification.verdict, Verdict::Damaged, "byte {at}");
+        assert!(matches!(verification.damage(), Some(Error::Damaged { .. })), "byte {at}: {:?}", verification.findings);
+    }
+}
+
+#[test]
+fn a_flipped_byte_without_a_digest_is_never_a_panic_nor_called_verified() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), false);
+    let sound = std::fs::read(&path).unwrap();
+    for at in (0..sound.len()).step_by(7) {
+        let mut flipped = sound.clone();
+        flipped[at] ^= 0x80 >> (at % 8);
+        std::fs::write(&path, flipped).unwrap();
+        if let Ok(verification) = verify(&path, None, &Job::silent()) {
+            assert_ne!(verification.verdict, Verdict::Verified, "byte {at}");
+        }
+        // It must end, one way or the other.
+        let _ = crate::inspect(&path, None);
+    }
+}
+
+#[test]
+fn a_cut_at_any_byte_is_truncation() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), false);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for length in (0..file.metadata().unwrap().len()).rev() {
+        file.set_len(length).unwrap();
+        let verification =
+            verify(&path, None, &Job::silent()).unwrap_or_else(|error| panic!("{length} bytes: {error}"));
+        let damage = verification.damage();
+        assert!(matches!(damage, Some(Error::Truncated { .. })), "{length} bytes: {:?}", verification.findings);
+    }
+}
+
+#[test]
+fn a_cut_archive_with_a_digest_is_truncation_too() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), true);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for length in (0..file.metadata().unwrap().len()).rev().step_by(97) {
+        file.set_len(length).unwrap();
+        let verification = verify(&path, None, &Job::silent()).unwrap();
+        assert!(matches!(verification.damage(), Some(Error::Truncated { .. })), "{length} bytes");
+        assert_eq!(verification.findings[0].code, FindingCode::Digest, "{length} bytes");
+    }
+}
+
+#[test]
+fn a_tar_that_ends_at_a_members_border_is_truncated_even_with_good_padding() {
+    let forge = SmallServer::new().forge();
+    assert_eq!(short(&found(&forge, true))[0].0, FindingCode::Truncated);
+    let mut half_an_end = forge.manifest(|_| {});
+    half_an_end.tar.resize(half_an_end.tar.len() + 512, 0);
+    assert_eq!(short(&found(&half_an_end, true)), [(FindingCode::Truncated, None)]);
+    assert_eq!(short(&found(&Forge::default(), true))[0].0, FindingCode::Truncated, "an empty tar has no end either");
+}
+
+#[test]
+fn another_archives_key_is_a_wrong_key_and_no_damage() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), true);
+    let text = std::fs::read_to_string(folder.path().join("b.key")).unwrap();
+    std::fs::write(folder.path().join("b.key"), text.replace("0707", "0708")).unwrap();
+    assert!(matches!(verify(&path, None, &Job::silent()), Err(Error::WrongKey { .. })));
+    assert!(matches!(crate::inspect(&path, None), Err(Error::WrongKey { .. })));
+}
+
+#[test]
+fn a_destroyed_start_or_end_is_damage_and_never_a_wrong_key() {
+    let folder = tempdir().unwrap();
+    let sound = encrypt(&SmallServer::new().whole().tar);
+    let end = sound.len();
+    for (what, destroyed) in [("start", 0..1024), ("end", end - 1024..end), ("both", 0..0)] {
+        let mut archive = sound.clone();
+        if what == "both" {
+            archive[..1024].fill(0x55);
+            archive[end - 1024..].fill(0x55);
+        }
+        archive[destroyed].fill(0x55);
+        let path = write_archive(folder.path(), &archive, false);
+        let verification = verify(&path, None, &Job::silent()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(verification.verdict, Verdict::Damaged, "{what}");
+    }
+}
+
+#[test]
+fn bad_padding_alone_is_damage_of_its_own_name() {
+    let folder = tempdir().unwrap();
+    let mut tar = SmallServer::new().whole().tar;
+    tar.extend([16; 15]);
+    tar.push(17);
+    let verification =
+        verify(&write_archive(folder.path(), &encrypt_unpadded(tar), false), None, &Job::silent()).unwrap();
+    assert_eq!(short(&verification), [(FindingCode::Padding, None)]);
+}
+
+#[test]
+fn what_contradicts_the_manifest_is_damage() {
+    let server = SmallServer::new();
+    let other_digest = server.forge().manifest(|m| m["members"][4]["sha256"] = json!("00".repeat(32))).end();
+    assert_eq!(short(&found(&other_digest, true)), [(FindingCode::Manifest, Some("files/f1"))]);
+    let other_size = server.forge().manifest(|m| m["members"][4]["size"] = json!(4)).end();
+    assert_eq!(short(&found(&other_size, true)), [(FindingCode::Manifest, Some("files/f1"))]);
+    let unannounced = server.forge().unannounced("files/extra", b"x").manifest(|_| {}).end();
+    assert_eq!(short(&found(&unannounced, true)), [(FindingCode::Manifest, Some("files/extra"))]);
+    let mut promised = server.forge();
+    promised.tar.truncate(promised.tar.len() - 512);
+    let promised = promised.manifest(|_| {}).end();
+    assert_eq!(
+        short(&found(&promised, true)),
+        [(FindingCode::Manifest, Some("files/f3"))],
+        "f3 was promised, and only that is told"
+    );
+}
+
+#[test]
+fn a_content_that_the_backup_never_held_is_a_warning_with_title_and_reason() {
+    let mut server = SmallServer::new();
+    server.contents.remove(1);
+    let warning =
+        json!({ "code": "missing", "file_id": "f2", "document_id": "d1", "title": "Budget", "reason": "gone" });
+    let forge = server.forge().manifest(|manifest| {
+        manifest["contents_missing"] = json!([
+            { "file_id": "f2", "code": "missing", "reason": "not on disk" },
+            { "file_id": "never", "code": "unfinished", "reason": "its upload never finished" },
+        ]);
+        manifest["warnings"] = json!([warning, { "code": "of_the_future", "reason": "?" }]);
+    });
+    let verification = found(&forge.end(), true);
+    assert_eq!(verification.verdict, Verdict::Verified);
+    assert_eq!(
+        verification.findings,
+        [Finding {
+            severity: Severity::Warning,
+            code: FindingCode::ContentMissing,
+            subject: Some("f2".to_owned()),
+            title: Some("Budget".to_owned()),
+            reason: "not on disk".to_owned(),
+        }]
+    );
+    let by_another_maker = found(&server.forge().end(), true);
+    assert_eq!(short(&by_another_maker), [(FindingCode::ContentMissing, Some("f2"))]);
+    assert!(warnings_only(&by_another_maker));
+}
+
+#[test]
+fn a_content_stored_in_part_is_told_with_its_reason() {
+    let forge = SmallServer::new().forge().manifest(|manifest| {
+        manifest["warnings"] = json!([{ "code": "changed", "file_id": "f2", "title": "Budget", "reason": "it grew" }]);
+    });
+    let verification = found(&forge.end(), true);
+    assert_eq!(verification.verdict, Verdict::Verified);
+    assert_eq!(verification.findings[0].reason, "it grew");
+}
+
+#[test]
+fn a_servers_wrong_sha256_is_a_warning_beside_a_manifest_and_damage_without_one() {
+    let mut server = SmallServer::new();
+    server.files[1]["sha256"] = json!("ab".repeat(32));
+    let with_manifest = found(&server.whole(), true);
+    assert_eq!(short(&with_manifest), [(FindingCode::Sha256, Some("f2"))]);
+    assert_eq!(with_manifest.verdict, Verdict::Verified);
+    let without = found(&server.forge().end(), true);
+    assert_eq!(short(&without), [(FindingCode::Sha256, Some("f2"))]);
+    assert_eq!(without.verdict, Verdict::Damaged);
+}
+
+#[test]
+fn references_that_point_nowhere_are_warnings() {
+    let mut server = SmallServer::new();
+    server.folders[0]["parent_id"] = json!("nowhere");
+    server.documents[0]["revisions"][1]["file_id"] = json!("gone");
+    server.documents[1]["folder_id"] = json!("nowhere");
+    server.documents[1]["revisions"][0]["document_id"] = json!("d1");
+    let verification = found(&server.whole(), true);
+    assert_eq!(
+        short(&verification),
+        [
+            (FindingCode::Reference, Some("inner")),
+            (FindingCode::Reference, Some("d1")),
+            (FindingCode::Reference, Some("d2")),
+            (FindingCode::Reference, Some("d2")),
+        ]
+    );
+    assert!(warnings_only(&verification));
+    assert_eq!(verification.verdict, Verdict::Verified);
+}
+
+#[test]
+fn wrong_counts_and_missing_or_garbled_json_are_damage() {
+    let mut server = SmallServer::new();
+    server.metadata["files_count"] = json!(4);
+    server.metadata["documents_count"] = json!(1);
+    let counts = [(FindingCode::Counts, Some("documents.json")), (FindingCode::Counts, Some("files.json"))];
+    assert_eq!(short(&found(&server.whole(), true)), counts);
+
+    for (name, rest) in [("metadata.json", 3), ("folders.json", 3), ("documents.json", 3), ("files.json", 3)] {
+        let server = SmallServer::new();
+        let tables = [
+            ("metadata.json", &server.metadata),
+            ("folders.json", &server.folders),
+            ("documents.json", &server.documents),
+            ("files.json", &server.files),
+        ];
+        let others = || tables.iter().filter(|table| table.0 != name);
+        assert_eq!(others().count(), rest);
+        let contents =
+            |forge: Forge| server.contents.iter().fold(forge, |f, (id, bytes)| f.member(&format!("files/{id}"), bytes));
+        let without = contents(others().fold(Forge::default(), |forge, (name, value)| forge.json(name, value)));
+        assert_eq!(short(&found(&without.manifest(|_| {}).end(), true)), [(FindingCode::Json, Some(name))]);
+        for garbage in ["", "{", "[{}]", "nul", "[1]", "{\"version\": \"1.0\"} ", "[]x", "\u{feff}[]"] {
+            let with = others().fold(Forge::default(), |forge, (name, value)| forge.json(name, value));
+            let garbled = contents(with.member(name, garbage.as_bytes()));
+            let verification = found(&garbled.manifest(|_| {}).end(), true);
+            assert_eq!(short(&verification), [(FindingCode::Json, Some(name))], "{garbage:?} as {name}");
+        }
+    }
+    let garbled_manifest = SmallServer::new().forge().unannounced("manifest.json", b"{}").end();
+    assert_eq!(short(&found(&garbled_manifest, true)), [(FindingCode::Json, Some("manifest.json"))]);
+    let garbled_orphans = SmallServer::new().forge().member("orphans.json", b"{\"a\":[}").manifest(|_| {}).end();
+    assert_eq!(short(&found(&garbled_orphans, true)), [(FindingCode::Json, Some("orphans.json"))]);
+}
+
+#[test]
+fn another_version_is_refused_in_words() {
+    let mut server = SmallServer::new();
+    server.metadata["version"] = json!("2.0");
+    let error = check_archive(&server.whole(), true).unwrap_err();
+    assert!(matches!(&error, Error::UnsupportedVersion { version, .. } if version == "2.0"), "{error}");
+    let later = SmallServer::new().forge().manifest(|manifest| manifest["format"] = json!("cfms-backup/2")).end();
+    assert!(matches!(check_archive(&later, true), Err(Error::UnsupportedVersion { .. })));
+}
+
+#[test]
+fn duplicates_are_damage_also_where_only_one_has_a_dot() {
+    let server = SmallServer::new();
+    let forge = server.forge().unannounced("./files/f1", b"first").manifest(|_| {}).end();
+    assert_eq!(short(&found(&forge, true)), [(FindingCode::DuplicateMember, Some("files/f1"))]);
+}
+
+#[test]
+fn archives_of_other_makers_get_every_check_that_they_allow() {
+    let server = SmallServer::new();
+    let mut forge = Forge::default();
+    forge.header(".", b'5', 0, |_| {});
+    forge = forge.pax(&[("mtime", "1.5"), ("path", "./documents.json")]).json("short", &server.documents);
+    forge.header("./files", b'5', 0, |_| {});
+    for (id, bytes) in &server.contents {
+        forge = forge.pax(&[("path", &format!("./files/{id}"))]).member("./files/cut-off", bytes);
+    }
+    forge = forge.json("./files.json", &server.files).json("./folders.json", &server.folders);
+    // The size only in the records, and a member that is not known.
+    let metadata = server.metadata.to_string();
+    forge = forge.pax(&[("size", &metadata.len().to_string())]);
+    forge.header("./metadata.json", b'0', 0, |_| {});
+    forge = forge.data(metadata.as_bytes()).member("notes.txt", b"hello").end();
+    let verification = found(&forge, false);
+    assert_eq!(verification.findings, []);
+    assert_eq!(verification.verdict, Verdict::Readable);
+    assert_eq!(verification.not_checked, [NotChecked::NoDigest, NotChecked::NoManifest]);
+    assert_eq!(verification.members, 8);
+}
+
+#[test]
+fn long_and_odd_names_are_names_and_never_paths() {
+    let ids = ["../../etc/passwd", "/absolute", "a/../b", "%percent", "n\nl", &"long".repeat(60)];
+    let mut server = SmallServer::new();
+    let rows = server.files.as_array_mut().unwrap();
+    rows.extend(
+        ids.iter().map(|id| json!({ "id": id, "sha256": null, "path": "x", "created_time": 1.0, "active": true })),
+    );
+    server.metadata["files_count"] = json!(3 + ids.len());
+    let mut ours = server.forge();
+    for id in ids {
+        let name = crate::names::content_member("files", id);
+        if name.len() > 100 {
+            ours.header("././@LongLink", b'L', name.len() as u64 + 1, |_| {});
+            ours = ours.data(format!("{name}\0").as_bytes());
+        }
+        ours = ours.member(&name, b"");
+    }
+    assert_eq!(found(&ours.manifest(|_| {}).end(), true).findings, []);
+    let theirs = ids
+        .iter()
+        .fold(server.forge(), |forge, id| forge.pax(&[("path", &format!("./files/{id}"))]).member("./files/x", b""));
+    let theirs = found(&theirs.end(), false);
+    assert_eq!(theirs.findings, []);
+}
+
+#[test]
+fn kinds_that_no_backup_holds_are_damage_and_the_walk_goes_on() {
+    for kind in [b'1', b'2', b'3', b'4', b'6', b'S', b'M', b'?'] {
+        let mut forge = SmallServer::new().forge();
+        forge.header("files/odd", kind, 0, |_| {});
+        let verification = found(&forge.manifest(|_| {}).end(), true);
+        assert_eq!(short(&verification), [(FindingCode::MemberKind, Some("files/odd"))], "kind {}", kind as char);
+    }
+    let sparse = SmallServer::new().forge().pax(&[("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "1099511627776")]);
+    let sparse = sparse.unannounced("files/sparse", b"map").manifest(|_| {}).end();
+    assert_eq!(short(&found(&sparse, true)), [(FindingCode::MemberKind, Some("files/sparse"))]);
+    let mut with_map = SmallServer::new().forge();
+    with_map.header("files/sparse", b'S', 3, |header| header[482] = 1);
+    let mut map = vec![0; 1024];
+    map[504] = 1;
+    let with_map = with_map.data(&map).data(b"abc").manifest(|_| {}).end();
+    assert_eq!(short(&found(&with_map, true)), [(FindingCode::MemberKind, Some("files/sparse"))]);
+}
+
+#[test]
+fn bytes_after_the_end_are_damage_and_so_is_an_end_in_the_middle() {
+    let mut after = SmallServer::new().whole();
+    let last = after.tar.len() - 1;
+    after.tar[last] = 1;
+    assert_eq!(short(&found(&after, true)), [(FindingCode::TrailingBytes, None)]);
+    let mut middle = SmallServer::new().forge();
+    middle.tar.resize(middle.tar.len() + 512, 0);
+    let verification = found(&middle.manifest(|_| {}).end(), true);
+    assert_eq!(short(&verification)[0], (FindingCode::TrailingBytes, None));
+    let mut second = SmallServer::new().whole();
+    second.tar.extend(SmallServer::new().whole().tar);
+    assert_eq!(short(&found(&second, true)), [(FindingCode::TrailingBytes, None)]);
+}
+
+#[test]
+fn one_damaged_header_does_not_hide_what_comes_after_it() {
+    let server = SmallServer::new();
+    let mut forge = server.whole();
+    let header_of_f2 = forge.tar.windows(9).position(|window| window == b"files/f2\0").unwrap();
+    forge.tar[header_of_f2 + 20] = b'!';
+    let verification = found(&forge, false);
+    assert_eq!(short(&verification), [(FindingCode::Header, None), (FindingCode::Manifest, Some("files/f2"))]);
+    assert_eq!(verification.members, 7);
+}
+
+/// An archive whose tar is hostile: it must be refused quickly and by name.
+fn refused_quickly(what: &str, forge: &Forge, code: FindingCode) {
+    let started = Instant::now();
+    let verification = found(forge, false);
+    assert!(verification.findings.iter().any(|finding| finding.code == code), "{what}: {:?}", verification.findings);
+    assert_eq!(verification.verdict, Verdict::Damaged, "{what}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{what} took {:?}", started.elapsed());
+    let folder = tempdir().unwrap();
+    let inspected = crate::inspect(&forge.write(folder.path(), false), None);
+    assert!(started.elapsed() < Duration::from_secs(2), "{what} inspected in {:?}", started.elapsed());
+    drop(inspected);
+}
+
+#[test]
+fn hostile_archives_end_quickly_and_typed() {
+    let huge = 1_u64 << 40;
+    for (what, size) in
+        [("1 TiB", huge), ("the largest number", i64::MAX as u64), ("octal's largest", 0o77_777_777_777)]
+    {
+        for kind in [b'0', b'x', b'g', b'L', b'K', b'S', b'?'] {
+            let mut forged = SmallServer::new().forge();
+            forged.header("files/huge", kind, size, |_| {});
+            refused_quickly(what, &forged.clone().manifest(|_| {}).end(), FindingCode::Header);
+            refused_quickly(what, &forged, FindingCode::Truncated);
+        }
+    }
+    let mut negative = SmallServer::new().forge();
+    negative.header("files/x", b'0', 0, |header| header[124..136].fill(0xff));
+    refused_quickly("a negative size", &negative.end(), FindingCode::Header);
+    let pax_size = SmallServer::new().forge().pax(&[("size", "99999999999999999999999")]).unannounced("files/x", b"");
+    refused_quickly("a size beyond numbers", &pax_size.end(), FindingCode::Header);
+    let pax_negative = SmallServer::new().forge().pax(&[("size", "-1")]).unannounced("files/x", b"");
+    refused_quickly("a negative size in records", &pax_negative.end(), FindingCode::Header);
+
+    let mut long_name = SmallServer::new().forge();
+    let name = vec![b'n'; 8 << 20];
+    long_name.header("././@LongLink", b'L', name.len() as u64, |_| {});
+    refused_quickly("a name of 8 MiB", &long_name.data(&name).unannounced("x", b"").end(), FindingCode::Header);
+    let mut records = SmallServer::new().forge();
+    for _ in 0..20_000 {
+        records = records.pax(&[("comment", "x")]);
+    }
+    refused_quickly("20,000 records about one member", &records.unannounced("x", b"").end(), FindingCode::Header);
+    for text in
+        ["9999999 path=x\n", "0 a=b\n", "5 a=b\n", "x", "6 path\n", "18446744073709551616 a=b\n", "11 path=\0b\n"]
+    {
+        let mut garbled = SmallServer::new().forge();
+        garbled.header("./PaxHeaders/x", b'x', text.len() as u64, |_| {});
+        refused_quickly(text, &garbled.data(text.as_bytes()).unannounced("x", b"").end(), FindingCode::Header);
+    }
+    let mut global = SmallServer::new().forge();
+    global.header("./PaxHeaders/g", b'g', 10, |_| {});
+    refused_quickly("all members renamed", &global.data(b"10 path=x\n").end(), FindingCode::Header);
+}
+
+#[test]
+fn hostile_json_ends_quickly_and_typed() {
+    let deep = format!("[{}", "[".repeat(1 << 20));
+    let deep_object = format!("[{}1{}]", "{\"a\":".repeat(5000), "}".repeat(5000));
+    let long_string = format!("[{{\"id\":\"{}\"", "x".repeat(8 << 20));
+    let not_utf8 = [&b"[{\"id\":\"a\",\"other\":\""[..], b"\xff\"}]"].concat();
+    let cases: [(&str, &[u8]); 4] = [
+        ("deep lists", deep.as_bytes()),
+        ("deep objects", deep_object.as_bytes()),
+        ("an endless string", long_string.as_bytes()),
+        ("not UTF-8, where nobody looks", &not_utf8),
+    ];
+    for (what, text) in cases {
+        for name in ["folders.json", "documents.json", "files.json", "orphans.json", "manifest.json", "metadata.json"] {
+            let others = SmallServer::new().forge();
+            // The first of two counts, so the table in question comes before the good ones.
+            let forge = Forge::default().unannounced(name, text);
+            let forge = others.tar.chunks(512).fold(forge, |forge, block| forge.data(block)).end();
+            refused_quickly(what, &forge, FindingCode::Json);
+        }
+    }
+}
+
+#[test]
+fn odd_numbers_and_monstrous_strings_in_a_row_break_nothing() {
+    let server = SmallServer::new();
+    let title = "\\u00e4\\ud83d\\ude00".repeat(100_000);
+    let text = server.documents.to_string().replace("Budget", &title).replace("1.0", "1e999");
+    let forge = Forge::default()
+        .json("metadata.json", &server.metadata)
+        .json("folders.json", &server.folders)
+        .member("documents.json", text.as_bytes())
+        .json("files.json", &server.files);
+    let forge = server.contents.iter().fold(forge, |forge, (id, bytes)| forge.member(&format!("files/{id}"), bytes));
+    assert_eq!(found(&forge.manifest(|_| {}).end(), true).findings, []);
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted_and_damage_comes_first() {
+    let mut server = SmallServer::new();
+    let rows = server.documents.as_array_mut().unwrap();
+    for number in 0..1500 {
+        rows.push(json!({ "id": format!("n{number}"), "title": "", "folder_id": "nowhere", "revisions": [] }));
+    }
+    let verification = found(&server.whole(), true);
+    assert_eq!(verification.findings.len(), MAX_FINDINGS);
+    assert_eq!(verification.findings_total, 1501);
+    assert_eq!(verification.findings[0].code, FindingCode::Counts);
+    let Some(Error::Damaged { problem, .. }) = verification.damage() else { panic!("no damage") };
+    assert!(problem.starts_with("documents.json: it has 1502 rows"), "{problem}");
+}
+
+#[test]
+fn a_names_control_characters_never_reach_a_message_raw() {
+    let forge = SmallServer::new().forge().unannounced("files/\u{1b}[2J\u{202e}x", b"").manifest(|_| {}).end();
+    let error = found(&forge, true).damage().unwrap().to_string();
+    assert!(error.contains("\\u{1b}[2J\\u{202e}x"), "{error}");
+    assert!(!error.contains('\u{1b}'));
+}
+
+#[test]
+fn progress_reaches_the_archives_size_and_the_wish_to_stop_is_heard() {
+    use std::sync::{Arc, Mutex};
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), true);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&events);
+    let job = Job::new(move |event| heard.lock().unwrap().push(event));
+    let size = verify(&path, None, &job).unwrap().archive_size;
+    let events = events.lock().unwrap();
+    assert_eq!(events[0], crate::Event::Phase { phase: Phase::Verify, total: Some(size) });
+    assert!(matches!(events.last(), Some(crate::Event::Done { bytes, .. }) if *bytes == size));
+
+    let job = Job::silent();
+    job.canceller().cancel();
+    assert!(matches!(verify(&path, None, &job), Err(Error::Cancelled)));
+}
+
+#[test]
+fn what_is_no_file_is_an_error_and_no_hang() {
+    let folder = tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("k.key"),
+        json!({ "key": "07".repeat(32), "algorithm": "AES-256-CBC" }).to_string(),
+    )
+    .unwrap();
+    let key = folder.path().join("k.key");
+    assert!(matches!(verify(folder.path(), Some(&key), &Job::silent()), Err(Error::Io { .. })));
+    let absent = folder.path().join("absent.cfms.enc");
+    assert!(matches!(verify(&absent, Some(&key), &Job::silent()), Err(Error::NotFound { .. })));
+    assert!(matches!(verify(&absent, None, &Job::silent()), Err(Error::KeyMissing { .. })));
+}
+
+#[test]
+fn the_archive_of_a_real_server_is_sound_but_for_the_sha256_that_the_server_had_wrong() {
+    let Some(folder) = real_data() else { return };
+    let verification = verify(&folder.join("golden.cfms.enc"), None, &Job::silent()).unwrap();
+    let damage: Vec<_> = verification.findings.iter().filter(|f| f.severity == Severity::Damage).collect();
+    assert_eq!(damage.len(), 1, "{:?}", verification.findings);
+    assert_eq!((damage[0].code, damage[0].subject.as_deref()), (FindingCode::Sha256, Some("anom_wrongsha")));
+    assert_eq!(verification.not_checked, [NotChecked::NoDigest, NotChecked::NoManifest]);
+    assert_eq!(verification.findings_total, 1, "{:?}", verification.findings);
+}
+
+/// The archive of a real server, if it is at hand.
+pub(crate) fn real_data() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/golden");
+    let there = folder.join("golden.cfms.enc").exists();
+    if !there {
+        eprintln!("SKIPPED: ../shared/golden is not there");
+    }
+    there.then_some(folder)
+}
+
+#[test]
+fn any_order_of_members_and_keys_gives_the_same_answer() {
+    let server = SmallServer::new();
+    let reversed: Value = {
+        let mut rows = server.documents.clone();
+        for row in rows.as_array_mut().unwrap() {
+            let map = row.as_object_mut().unwrap();
+            *map = map.clone().into_iter().rev().collect();
+        }
+        rows
+    };
+    let forge =
+        server.contents.iter().fold(Forge::default(), |forge, (id, bytes)| forge.member(&format!("files/{id}"), bytes));
+    let forge = forge.json("files.json", &server.files).json("documents.json", &reversed);
+    let forge = forge.json("folders.json", &server.folders).json("metadata.json", &server.metadata);
+    let verification = found(&forge.manifest(|_| {}).end(), true);
+    assert_eq!((verification.verdict, verification.findings), (Verdict::Verified, vec![]));
+}
