@@ -1,10 +1,49 @@
-//! Builds the Tauri context. The capability files lie below `src-tauri/`, which Tauri does not watch by itself.
+//! Builds the Tauri context and gathers the licences of what the program is made of.
+
+#[path = "build/licences.rs"]
+mod licences;
+
+/// The commands that the page may call; Tauri makes an `allow-…` permission of each. The same names stand in
+/// `app/main.rs`, which serves them, and in `capabilities/main.json`, which grants them to the one window.
+const COMMANDS: &[&str] = &[
+    "app_state",
+    "save_settings",
+    "survey",
+    "destination_outlook",
+    "check_name",
+    "start_backup",
+    "cancel_backup",
+    "backup_command",
+    "pick_folder",
+    "pick_source",
+    "show_in_folder",
+    "open_logs_folder",
+    "copy_text",
+    "set_progress",
+    "notify",
+    "close_window",
+    "licences",
+];
+
 fn main() {
-    println!("cargo:rerun-if-changed=src-tauri/build.rs");
-    println!("cargo:rerun-if-changed=src-tauri/capabilities");
-    let attributes = tauri_build::Attributes::new().capabilities_path_pattern("./src-tauri/capabilities/**/*");
-    if let Err(error) = tauri_build::try_build(attributes) {
-        println!("cargo:error={error:#}");
+    // With a pattern Tauri watches no capability file, and it never watches the page's folder as a whole.
+    for watched in ["src-tauri/build.rs", "src-tauri/build", "src-tauri/capabilities", "ui/dist"] {
+        println!("cargo:rerun-if-changed={watched}");
+    }
+    if let Err(problem) = build() {
+        println!("cargo:error={problem:#}");
         std::process::exit(1);
     }
+}
+
+fn build() -> Result<(), Box<dyn std::error::Error>> {
+    if !std::path::Path::new("ui/dist/index.html").is_file() {
+        return Err("ui/dist is missing: build the page first, with `make ui`".into());
+    }
+    let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
+    let attributes = tauri_build::Attributes::new()
+        .capabilities_path_pattern("./src-tauri/capabilities/**/*")
+        .app_manifest(manifest);
+    tauri_build::try_build(attributes)?;
+    licences::gather()
 }

@@ -1,6 +1,95 @@
-//! The desktop application.
-fn main() {
-    if let Err(error) = tauri::Builder::default().run(tauri::generate_context!()) {
-        let _ = error;
+//! The desktop application: a window over the engine.
+//!
+//! The page (`ui/`) shows and asks, the commands hand on to the engine, the engine does. Read in this order: [`window`],
+//! [`commands`], [`running`] (the one backup that may run), [`settings`].
+
+mod arguments;
+mod command_line;
+mod commands;
+mod desktop;
+mod locale;
+mod log;
+mod places;
+mod running;
+mod settings;
+mod signals;
+mod state;
+mod window;
+
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tauri::{Manager as _, RunEvent};
+
+use arguments::Request;
+use state::Application;
+
+fn main() -> ExitCode {
+    // Keys are in this process's memory: no core dump may carry one to disk. Failing to lower a limit is not possible.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    match arguments::parse(std::env::args_os().skip(1)) {
+        Request::Help => say(&mut std::io::stdout(), arguments::HELP, ExitCode::SUCCESS),
+        Request::Version => say(&mut std::io::stdout(), arguments::VERSION, ExitCode::SUCCESS),
+        Request::Misunderstood(argument) => {
+            let words = format!("{}: unknown option {argument:?}\n\n{}", env!("CARGO_BIN_NAME"), arguments::HELP);
+            say(&mut std::io::stderr(), &words, ExitCode::from(2))
+        }
+        Request::Open(source) => match open(source) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let words = format!("{}: the window cannot be opened: {error}", env!("CARGO_BIN_NAME"));
+                say(&mut std::io::stderr(), &words, ExitCode::FAILURE)
+            }
+        },
     }
+}
+
+fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
+    tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| window::bring_to_front(app)))
+        .plugin(tauri_plugin_notification::init())
+        .invoke_handler(tauri::generate_handler![
+            commands::app_state,
+            commands::save_settings,
+            commands::source::survey,
+            commands::source::destination_outlook,
+            commands::source::check_name,
+            commands::backup::start_backup,
+            commands::backup::cancel_backup,
+            commands::backup::backup_command,
+            commands::dialogs::pick_folder,
+            commands::dialogs::pick_source,
+            commands::show_in_folder,
+            commands::open_logs_folder,
+            commands::copy_text,
+            commands::set_progress,
+            commands::notify,
+            commands::close_window,
+            commands::licences,
+        ])
+        .setup(move |app| {
+            let application = Application::start(app.path(), source)?;
+            application.log.line(format_args!("started, version {}", env!("CARGO_PKG_VERSION")));
+            log::name_the_place_of_panics(application.log.clone());
+            app.manage(application);
+            signals::stop_gently(app.handle().clone())?;
+            window::open(app.handle())?;
+            Ok(())
+        })
+        .build(tauri::generate_context!())?
+        .run(|app, event| {
+            if let RunEvent::Exit = event {
+                let application = app.state::<Application>();
+                application.running.stop_and_wait();
+                application.log.line(format_args!("ended"));
+            }
+        });
+    Ok(())
+}
+
+/// Writes to a terminal that may be gone; there is nobody left to tell then.
+fn say(to: &mut impl std::io::Write, words: &str, code: ExitCode) -> ExitCode {
+    let _ = writeln!(to, "{}", words.trim_end());
+    let _ = to.flush();
+    code
 }
