@@ -1,1 +1,13 @@
 //! What the command line promises, tried on the real program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // as in every test
+
+mod demo;
+mod exit_codes;
+mod help;
+mod hostile_text;
+mod json;
+mod program;
+mod secrets;
+mod selftest;
+mod signals;
+mod telling;

@@ -14,6 +14,5 @@ pub(crate) fn run(args: &CompletionsArgs, output: &Output) -> Result<Answer> {
     clap_complete::generate(args.shell, &mut Cli::command(), "cfms-backup", &mut script);
     let script = String::from_utf8(script).map_err(|_| Failure::internal("the completions are not UTF-8"))?;
     output.hand_over(script.trim_end());
-    let document = json!({ "shell": args.shell.to_string(), "script": script });
-    Ok(Answer { document, exit: Exit::Done })
+    Answer::new(&json!({ "shell": args.shell.to_string(), "script": script }), Exit::Done)
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use cfms_backup::{BackupName, Destination, Options, Outcome, Report, Scope, ServerData};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{CreateArgs, Source};
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, FailureReport, Result};
 use crate::output::{Answer, Output, Paint, table};
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -39,38 +39,34 @@ pub(crate) fn run(args: CreateArgs, output: &Output, signals: &Signals) -> Resul
         cfms_backup::create(&source, &destination, &options, &job)?
     };
     tell(&report, output);
-    let document = document(&report)?;
     let exit = match report.outcome {
         Outcome::Done => Exit::Done,
         Outcome::DoneWithWarnings => Exit::Warnings,
         Outcome::Incomplete => Exit::Incomplete,
     };
-    Ok(Answer { document, exit })
+    answer(report, exit)
 }
 
 /// The report as data; an incomplete backup has its error beside it.
-pub(crate) fn document(report: &Report) -> Result<Value> {
-    let mut shown = report.clone();
-    lossy(&mut shown.archive_path);
-    lossy(&mut shown.key_path);
-    if let Some(below) = &mut shown.missing_below {
+pub(crate) fn answer(mut report: Report, exit: Exit) -> Result<Answer> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        report: &'a Report,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<FailureReport>,
+    }
+    lossy(&mut report.archive_path);
+    lossy(&mut report.key_path);
+    if let Some(below) = &mut report.missing_below {
         lossy(below);
     }
-    if let Some(verification) = &mut shown.verification {
+    if let Some(verification) = &mut report.verification {
         lossy(&mut verification.archive_path);
         lossy(&mut verification.key_path);
     }
-    let mut document = as_json(&shown)?;
-    if report.outcome == Outcome::Incomplete {
-        document["error"] = json!(incomplete(report).report);
-    }
-    Ok(document)
-}
-
-/// A value as JSON.
-pub(crate) fn as_json(value: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value)
-        .map_err(|error| Failure::internal(format!("the result cannot be written as JSON: {error}")))
+    let error = (report.outcome == Outcome::Incomplete).then(|| incomplete(&report).report);
+    Answer::new(&Document { report: &report, error }, exit)
 }
 
 /// JSON knows only UTF-8: what is not is shown as far as it can be.

@@ -3,7 +3,7 @@
 use cfms_backup::{Inspection, Scope};
 
 use crate::args::InspectArgs;
-use crate::create::{as_json, lossy};
+use crate::create::lossy;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::{Answer, Output, Paint, table};
@@ -21,7 +21,7 @@ pub(crate) fn run(args: InspectArgs, output: &Output) -> Result<Answer> {
     lossy(&mut inspection.key_path);
     let warned = !inspection.warnings.is_empty() || inspection.contents_missing > 0;
     let exit = if warned { Exit::Warnings } else { Exit::Done };
-    Ok(Answer { document: as_json(&inspection)?, exit })
+    Answer::new(&inspection, exit)
 }
 
 fn text(inspection: &Inspection, paint: Paint) -> String {

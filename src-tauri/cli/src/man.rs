@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ManArgs, output: &Output) -> Result<Answer> {
             let text: Vec<&str> = pages.iter().map(|page| page.text.as_str()).collect();
             output.hand_over(&text.concat());
             let pages: Vec<_> = pages.iter().map(|page| json!({ "name": page.name, "text": page.text })).collect();
-            Ok(Answer { document: json!({ "pages": pages }), exit: Exit::Done })
+            Answer::new(&json!({ "pages": pages }), Exit::Done)
         }
     }
 }
@@ -45,7 +45,7 @@ fn write(pages: &[Page], dir: &Path, output: &Output) -> Result<Answer> {
         output.say(&show::path(&path));
         written.push(path.to_string_lossy().into_owned());
     }
-    Ok(Answer { document: json!({ "written": written }), exit: Exit::Done })
+    Answer::new(&json!({ "written": written }), Exit::Done)
 }
 
 fn pages() -> Result<Vec<Page>> {

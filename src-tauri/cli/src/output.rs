@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::{Color, Telling};
 use crate::exit::Exit;
-use crate::failure::{Failure, FailureReport};
+use crate::failure::{Failure, FailureReport, Result};
 use crate::show;
 
 /// Where a run speaks, and how.
@@ -26,10 +26,21 @@ struct Colors {
 /// What a verb did: the JSON document of it and the exit code.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The whole document.
-    pub(crate) document: Value,
-    /// What the shell gets, before `--strict` is considered.
-    pub(crate) exit: Exit,
+    document: String,
+    exit: Exit,
+}
+
+/// The document of a run that failed.
+#[derive(Serialize)]
+struct Failed<'a> {
+    error: &'a FailureReport,
+}
+
+impl Answer {
+    /// The answer of this document, with the exit code as it is without `--strict`.
+    pub(crate) fn new(document: &impl Serialize, exit: Exit) -> Result<Self> {
+        Ok(Self { document: pretty(document)?, exit })
+    }
 }
 
 /// Text in colours, or not.
@@ -98,16 +109,16 @@ impl Output {
     }
 
     /// The end of a run: the document, where it was asked for, and the exit code.
-    pub(crate) fn conclude(&self, result: Result<Answer, Failure>) -> Exit {
+    pub(crate) fn conclude(&self, result: Result<Answer>) -> Exit {
         let (document, exit) = match result {
             Ok(answer) => (answer.document, answer.exit),
             Err(failure) => {
                 self.complain(&failure.report);
-                (failed(&failure.report), failure.exit)
+                (failed(&failure), failure.exit)
             }
         };
         if self.telling.json {
-            self.print(&pretty(&document));
+            self.print(&document);
         }
         let exit = if exit == Exit::Warnings && !self.telling.strict { Exit::Done } else { exit };
         self.flush();
@@ -167,16 +178,11 @@ impl Paint {
     }
 }
 
-/// The document of a run that failed.
-pub(crate) fn failed(failure: &FailureReport) -> Value {
-    json!({ "error": failure })
-}
-
 /// The document of a command line that was not understood; there is no [`Output`] yet then.
 pub(crate) fn print_usage_document(message: &str) {
     let failure = Failure::new("usage", message, Exit::Usage).advise("See: cfms-backup --help");
     // Whoever closed standard output does not read it; the exit code says the same.
-    let _ = writeln!(io::stdout().lock(), "{}", pretty(&failed(&failure.report)));
+    let _ = writeln!(io::stdout().lock(), "{}", failed(&failure));
 }
 
 /// A table of two columns, indented by two.
@@ -186,10 +192,16 @@ pub(crate) fn table(rows: &[(&str, String)]) -> String {
     lines.join("\n")
 }
 
-/// The document as text.
-fn pretty(document: &Value) -> String {
-    // `{:#}` of a Value is its pretty JSON.
-    show::json(&format!("{document:#}"))
+/// A value as indented JSON, its fields in their order.
+pub(crate) fn pretty(document: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(document);
+    let text = text.map_err(|error| Failure::internal(format!("a result cannot be written as JSON: {error}")))?;
+    Ok(show::json(&text))
+}
+
+fn failed(failure: &Failure) -> String {
+    // A failure is texts, which are always JSON.
+    pretty(&Failed { error: &failure.report }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -205,8 +217,8 @@ mod tests {
     fn a_failure_as_data_has_the_four_fields() {
         let failure = Failure::new("usage", "what", Exit::Usage);
         assert_eq!(
-            failed(&failure.report),
-            json!({"error": {"code": "usage", "message": "what", "advice": null, "params": {}}})
+            serde_json::from_str::<serde_json::Value>(&failed(&failure)).unwrap(),
+            serde_json::json!({"error": {"code": "usage", "message": "what", "advice": null, "params": {}}})
         );
     }
 }

@@ -7,11 +7,11 @@ use cfms_backup::{Destination, Metadata, Options, Report, ServerData, Verdict};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::create::{as_json, document};
+use crate::create;
 use crate::demo::schema;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::output::{Answer, Output};
+use crate::output::{Answer, Output, pretty};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::Signals;
@@ -37,14 +37,13 @@ pub(crate) fn run(output: &Output, signals: &Signals) -> Result<Answer> {
     output.say("Test database setup complete.\n\nTesting backup generation...\n");
 
     let report = back_up(folder.path(), output, signals)?;
-    let metadata = as_json(&report.metadata)?;
+    let metadata = pretty(&report.metadata)?;
     output.say(&format!(
-        "Backup generated successfully!\nArchive path: {}\nKey path: {}\nMetadata: {metadata:#}\n",
+        "Backup generated successfully!\nArchive path: {}\nKey path: {}\nMetadata: {metadata}\n",
         show::path(&report.archive_path),
         show::path(&report.key_path),
     ));
     check(&report, output, signals)?;
-    let document = document(&report)?;
     // By now the folder must go; who sees the run end well may rely on it.
     folder.close().map_err(|error| Failure::io("remove", std::env::temp_dir(), error))?;
 
@@ -54,7 +53,7 @@ pub(crate) fn run(output: &Output, signals: &Signals) -> Result<Answer> {
         show::grouped(report.archive_size),
         output.paint().green("✓ All backup tests passed!"),
     ));
-    Ok(Answer { document, exit: Exit::Done })
+    create::answer(report, Exit::Done)
 }
 
 fn set_up(root: &Path) -> Result<()> {

@@ -1,16 +1,17 @@
 //! `verify`: checks archives, one after the other.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use cfms_backup::verify::NotChecked;
 use cfms_backup::{Finding, Severity, Verdict, Verification};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::args::VerifyArgs;
-use crate::create::{as_json, lossy};
+use crate::create::lossy;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
-use crate::output::{Answer, Output, failed};
+use crate::failure::{Failure, FailureReport, Result};
+use crate::output::{Answer, Output};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::Signals;
@@ -18,57 +19,72 @@ use crate::signals::Signals;
 /// Findings that are printed; the JSON document has them all.
 const PRINTED: usize = 50;
 
+/// What became of one archive, as data.
+#[derive(Serialize)]
+struct Check {
+    /// Where there is no verification, which says it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive_path: Option<String>,
+    #[serde(flatten)]
+    verification: Option<Verification>,
+    /// Those findings that do not condemn the archive: every verb's document has `warnings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<Finding>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<FailureReport>,
+}
+
 /// Runs the verb. A single archive's document is its own; those of several stand in `archives`.
 pub(crate) fn run(args: VerifyArgs, output: &Output, signals: &Signals) -> Result<Answer> {
     if let [archive] = args.archives.as_slice() {
-        return check(archive, args.key.as_deref(), output, signals);
+        let (check, exit) = check(archive, args.key.as_deref(), output, signals)?;
+        return Answer::new(&check, exit);
     }
-    let mut documents = Vec::with_capacity(args.archives.len());
-    let mut exit = Exit::Done;
+    let mut archives = Vec::with_capacity(args.archives.len());
+    let mut worst = Exit::Done;
     for archive in &args.archives {
-        let answer = match check(archive, None, output, signals) {
-            Ok(answer) => answer,
+        let (check, exit) = match check(archive, None, output, signals) {
+            Ok(checked) => checked,
             // Who stops one stops all.
             Err(failure) if failure.report.code == "cancelled" => return Err(failure),
             Err(failure) => {
                 output.complain(&failure.report);
-                let mut document = failed(&failure.report);
-                document["archive_path"] = json!(archive.to_string_lossy());
-                Answer { document, exit: failure.exit }
+                let archive_path = Some(archive.to_string_lossy().into_owned());
+                let check = Check { archive_path, verification: None, warnings: None, error: Some(failure.report) };
+                (check, failure.exit)
             }
         };
-        documents.push(answer.document);
-        exit = exit.or_worse(answer.exit);
+        archives.push(check);
+        worst = worst.or_worse(exit);
     }
-    Ok(Answer { document: json!({ "archives": documents }), exit })
+    Answer::new(&BTreeMap::from([("archives", archives)]), worst)
 }
 
-fn check(archive: &Path, key: Option<&Path>, output: &Output, signals: &Signals) -> Result<Answer> {
-    let verification = {
+fn check(archive: &Path, key: Option<&Path>, output: &Output, signals: &Signals) -> Result<(Check, Exit)> {
+    let mut verification = {
         let (_progress, job) = Progress::start(output, signals);
         cfms_backup::verify(archive, key, &job)?
     };
-    let mut document = document(&verification)?;
     tell(&verification, output);
-    if let Some(damage) = verification.damage() {
-        let failure = Failure::from(damage);
+    let damage = verification.damage().map(Failure::from);
+    if let Some(failure) = &damage {
         output.complain(&failure.report);
-        document["error"] = json!(failure.report);
-        return Ok(Answer { document, exit: failure.exit });
     }
-    let exit = if verification.has_warnings() { Exit::Warnings } else { Exit::Done };
-    Ok(Answer { document, exit })
-}
-
-/// The verification as data. `warnings` are those of its findings that do not condemn the archive.
-fn document(verification: &Verification) -> Result<Value> {
-    let mut shown = verification.clone();
-    lossy(&mut shown.archive_path);
-    lossy(&mut shown.key_path);
-    let mut document = as_json(&shown)?;
-    let warnings: Vec<&Finding> = shown.findings.iter().filter(|f| f.severity == Severity::Warning).collect();
-    document["warnings"] = as_json(&warnings)?;
-    Ok(document)
+    let exit = match &damage {
+        Some(failure) => failure.exit,
+        None if verification.has_warnings() => Exit::Warnings,
+        None => Exit::Done,
+    };
+    lossy(&mut verification.archive_path);
+    lossy(&mut verification.key_path);
+    let warnings = verification.findings.iter().filter(|finding| finding.severity == Severity::Warning).cloned();
+    let check = Check {
+        archive_path: None,
+        warnings: Some(warnings.collect()),
+        verification: Some(verification),
+        error: damage.map(|failure| failure.report),
+    };
+    Ok((check, exit))
 }
 
 fn tell(verification: &Verification, output: &Output) {

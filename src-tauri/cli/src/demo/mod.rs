@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DemoArgs, output: &Output, signals: &Signals) -> Result
         "next_command": next,
         "warnings": [],
     });
-    Ok(Answer { document, exit: Exit::Done })
+    Answer::new(&document, Exit::Done)
 }
 
 fn text(dir: &Path, made: &Made, next: &str, output: &Output) -> String {
