@@ -189,3 +189,22 @@ fn a_document_that_cannot_be_written_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write to standard output"));
 }
+
+#[test]
+fn a_path_that_is_no_utf8_is_shown_as_far_as_it_can_be() {
+    use std::os::unix::ffi::OsStrExt;
+    let server = Server::whole();
+    let folder = server.folder.path().join(std::ffi::OsStr::from_bytes(b"out\xff"));
+    let run = run([
+        "create".as_ref(),
+        "--data-dir".as_ref(),
+        server.root.as_os_str(),
+        "--output".as_ref(),
+        folder.as_os_str(),
+        "--name=a".as_ref(),
+        "--json".as_ref(),
+    ]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.document()["archive_path"].as_str().unwrap().ends_with("out\u{fffd}/a.cfms.enc"), "{run:?}");
+    assert_eq!(names(&folder), ["a.cfms.enc", "a.key"]);
+}

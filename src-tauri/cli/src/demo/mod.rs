@@ -1,10 +1,11 @@
 //! `demo`: writes a data directory as a CFMS server keeps it, to try everything on.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
@@ -35,22 +36,29 @@ pub(crate) fn run(args: &DemoArgs, output: &Output, signals: &Signals) -> Result
     let dir = std::path::absolute(&args.dir).map_err(|error| Failure::io("find", &args.dir, error))?;
     let next = format!("cfms-backup create --data-dir {}", shell_word(&dir));
     output.say(&text(&dir, &made, &next, output));
-    let document = json!({
-        "data_dir": dir.to_string_lossy(),
-        "database": dir.join("app.db").to_string_lossy(),
-        "documents": made.documents,
-        "folders": made.folders,
-        "revisions": made.revisions,
-        "files": made.files,
-        "access_rules": made.access_rules,
-        "users": made.users,
-        "content_bytes": made.content_bytes,
-        "missing_path": made.missing_path,
-        "admin": { "username": company::USERS[0].name, "password": PASSWORD },
-        "next_command": next,
-        "warnings": [],
-    });
+    let document = Document {
+        data_dir: dir.to_string_lossy(),
+        database: dir.join("app.db").to_string_lossy().into_owned(),
+        made: &made,
+        username: company::USERS[0].name,
+        password: PASSWORD,
+        next_command: &next,
+        warnings: [],
+    };
     Answer::new(&document, Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    data_dir: Cow<'a, str>,
+    database: String,
+    #[serde(flatten)]
+    made: &'a Made,
+    username: &'static str,
+    password: &'static str,
+    next_command: &'a str,
+    /// Every verb's document has them.
+    warnings: [(); 0],
 }
 
 fn text(dir: &Path, made: &Made, next: &str, output: &Output) -> String {

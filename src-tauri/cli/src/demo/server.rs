@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cfms_backup::Error;
 use cfms_backup::job::Canceller;
 use rusqlite::{Connection, params};
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -25,7 +26,7 @@ pub(crate) const ENTRIES: [&str; 6] = ["app.db", "app.db-journal", "config.toml"
 const HISTORY: f64 = 400.0 * 86_400.0;
 
 /// What was written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Made {
     /// Documents.
     pub(crate) documents: u64,
@@ -48,12 +49,13 @@ pub(crate) struct Made {
 /// Writes a server with contents of about `size` bytes into the empty folder `root`.
 pub(crate) fn write(root: &Path, size: u64, seed: u64, password: &str, canceller: &Canceller) -> Result<Made> {
     let mut random = Random::of(seed, 0);
-    lay_out(root, &random.id())?;
+    let now = unix_now();
+    lay_out(root, &random.id(), now)?;
     let database = root.join("app.db");
     let mut connection = schema::create(&database)?;
     let refused = |error| schema::refused(&database, error);
     let transaction = connection.transaction().map_err(refused)?;
-    let mut writer = Writer { root, connection: &transaction, seed, now: unix_now(), made: Made::default(), canceller };
+    let mut writer = Writer { root, connection: &transaction, seed, now, made: Made::default(), canceller };
     writer.accounts(password, &mut random).map_err(refused)?;
     let folders = writer.folders(&mut random).map_err(refused)?;
     writer.hello()?;
@@ -66,8 +68,10 @@ pub(crate) fn write(root: &Path, size: u64, seed: u64, password: &str, canceller
     Ok(made)
 }
 
-fn lay_out(root: &Path, secret_key: &str) -> Result<()> {
-    let (certificate, key) = tls::pair("localhost")?;
+fn lay_out(root: &Path, secret_key: &str, now: f64) -> Result<()> {
+    // A server renews its pair when it has run out.
+    let day = (now / 86_400.0) as u64 - 90;
+    let (certificate, key) = tls::pair("localhost", day)?;
     make_dir(&root.join("content/ssl"))?;
     put(&root.join("config.toml"), schema::config(company::SERVER_NAME, secret_key).as_bytes())?;
     put(&root.join("content/ssl/cert.pem"), certificate.as_bytes())?;
@@ -366,8 +370,10 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| Failure::io("write", path, error))
 }
 
+/// Unix seconds. Who has no clock lives a while after 1970, so that a history fits before.
 fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    now.max(2.0 * HISTORY)
 }
 
 #[cfg(test)]
