@@ -46,11 +46,7 @@ fn text(inspection: &Inspection, paint: Paint) -> String {
 fn facts(inspection: &Inspection) -> Vec<(&'static str, String)> {
     let metadata = &inspection.metadata;
     let made_by = inspection.created_by.as_deref().map_or("a CFMS server, or another maker".into(), show::line);
-    let contents = format!(
-        "{}, {}",
-        show::count(inspection.contents, "content", "contents"),
-        show::size(inspection.content_bytes)
-    );
+    let contents = format!("{}, {}", show::grouped(inspection.contents), show::size(inspection.content_bytes));
     let mut facts = vec![
         ("Archive", show::path(&inspection.archive_path)),
         ("Size", show::size(inspection.archive_size)),

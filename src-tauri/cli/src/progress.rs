@@ -1,11 +1,12 @@
 //! Progress on standard error: a bar for people at a terminal, plain lines for logs, JSON lines for programs.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cfms_backup::{Event, Job, Phase};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle as BarStyle};
 
 use crate::args::ProgressStyle;
 use crate::output::Output;
@@ -94,21 +95,26 @@ impl Shown {
 
 impl Bar {
     fn new(output: &Output) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.enable_steady_tick(TICK);
+        // Drawn from the first phase on: before, there is nothing to show.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         Self { bar, colors: output.paint_warnings().is_on() }
     }
 
     fn hear(&mut self, event: &Event) {
         match event {
             Event::Phase { phase, total } => {
+                let total = total.filter(|&total| total > 0);
                 self.bar.reset();
-                self.bar.set_style(style(total.is_some_and(|total| total > 0), self.colors));
+                match total {
+                    Some(total) => self.bar.set_length(total),
+                    None => self.bar.unset_length(),
+                }
                 self.bar.set_prefix(words(*phase));
                 self.bar.set_message("");
-                match total {
-                    Some(total) => self.bar.set_length(*total),
-                    None => self.bar.unset_length(),
+                self.bar.set_style(style(total.is_some(), self.colors));
+                if self.bar.is_hidden() {
+                    self.bar.set_draw_target(ProgressDrawTarget::stderr());
+                    self.bar.enable_steady_tick(TICK);
                 }
             }
             Event::Done { bytes, item, .. } => {
@@ -122,19 +128,33 @@ impl Bar {
     }
 }
 
-/// A measured bar, or a spinner with what is known.
+/// A measured bar, or a spinner where there is no measure.
 fn style(measured: bool, colors: bool) -> BarStyle {
     let template = match (measured, colors) {
-        (true, true) => {
-            "{prefix:22} {bar:20.cyan/dim} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg:.dim}"
-        }
-        (true, false) => {
-            "{prefix:22} {bar:20} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg}"
-        }
-        (false, true) => "{prefix:22} {spinner:.cyan} {wide_msg:.dim}",
-        (false, false) => "{prefix:22} {spinner} {wide_msg}",
+        (true, true) => "{prefix:20}  {bar:20.cyan/dim} {percent:>3} %  {sizes}{rate}{left}  {wide_msg:.dim}",
+        (true, false) => "{prefix:20}  {bar:20} {percent:>3} %  {sizes}{rate}{left}  {wide_msg}",
+        (false, true) => "{prefix:20}  {spinner:.cyan}  {wide_msg:.dim}",
+        (false, false) => "{prefix:20}  {spinner}  {wide_msg}",
     };
-    BarStyle::with_template(template).unwrap_or_else(|_| BarStyle::default_bar()).progress_chars("━╸─")
+    // The templates are good, as a test shows.
+    let style = BarStyle::with_template(template).unwrap_or_else(|_| BarStyle::default_bar());
+    let size = show::short_size;
+    let sizes = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{} of {}", size(state.pos()), size(state.len().unwrap_or_default()));
+    };
+    // Rate and time left mean nothing before something is done.
+    let rate = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        if state.pos() > 0 && state.per_sec() >= 1.0 {
+            let _ = write!(out, ", {}/s", size(state.per_sec() as u64));
+        }
+    };
+    let left = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let seconds = state.eta().as_secs();
+        if state.pos() > 0 && seconds > 0 {
+            let _ = write!(out, ", {} left", show::duration(seconds as f64).replace(".0 s", " s"));
+        }
+    };
+    style.progress_chars("━╸─").with_key("sizes", sizes).with_key("rate", rate).with_key("left", left)
 }
 
 impl Plain {
@@ -204,4 +224,26 @@ fn words(phase: Phase) -> &'static str {
 fn tell(line: &str) {
     // Progress that nobody can read is no reason to stop a backup.
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_good_and_shows_a_title_escaped() {
+        for measured in [true, false] {
+            let terminal = indicatif::InMemoryTerm::new(4, 120);
+            let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+            let mut bar = Bar { bar: ProgressBar::with_draw_target(None, target), colors: false };
+            bar.hear(&Event::Phase { phase: Phase::Encrypt, total: measured.then_some(4 << 20) });
+            let item = Some("Finance / \u{202e}gpj\n".to_owned());
+            bar.hear(&Event::Done { bytes: 1 << 20, item, items: 1, items_total: None });
+            bar.bar.tick();
+            let shown = terminal.contents();
+            assert!(shown.starts_with("Writing the archive "), "{shown}");
+            assert!(shown.ends_with(r"Finance / \u{202e}gpj\n"), "{shown}");
+            assert_eq!(shown.contains(" 25 %  1.0 MiB of 4.0 MiB"), measured, "{shown}");
+        }
+    }
 }

@@ -89,10 +89,11 @@ pub(crate) fn grouped(n: u64) -> String {
     shown
 }
 
-/// A duration: `0.4 s`, `3 min 20 s`, `2 h 5 min`.
+/// A duration: `less than 0.1 s`, `0.4 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match whole {
+        _ if seconds < 0.05 => "less than 0.1 s".to_owned(),
         0..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
