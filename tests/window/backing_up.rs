@@ -1,0 +1,199 @@
+//! The main job, from the window.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Start, Window, command_line, is_installed, until};
+use crate::webdriver::key;
+
+#[test]
+fn a_backup_from_the_window_opens_with_openssl_and_tar() {
+    let Some(bench) = Bench::new("4M") else { return };
+    let window = bench.open();
+    window.wait_for("source-card");
+    window.fill("backup-name", "first");
+    window.click("start");
+    window.wait_for("result-title");
+
+    let (archive, key) = (bench.archives.join("first.cfms.enc"), bench.keys.join("first.key"));
+    assert_eq!(bench.written(), ["first.cfms.enc", "first.key"]);
+    assert!(window.text("result-archive").contains("first.cfms.enc"));
+    assert!(window.text("result-key").contains("first.key"));
+    assert!(!window.text("warning-item").is_empty(), "the content that the demonstration lacks is named");
+    let metadata = unpacked(&archive, &key, "metadata.json");
+    assert_eq!(metadata["version"], "1.0");
+    let documents = metadata["documents_count"].as_u64().unwrap();
+    assert!(documents > 0);
+    assert!(window.text("metadata-table").contains(&documents.to_string()));
+    assert!(unpacked(&archive, &key, "documents.json").as_array().is_some_and(|rows| rows.len() as u64 == documents));
+    assert_eq!(window.title(), "CFMS Backup", "the percentage has gone");
+
+    let diary = bench.diary();
+    assert!(diary.contains("backup ended, done with warnings"), "{diary}");
+    let secret: Value = serde_json::from_slice(&fs::read(&key).unwrap()).unwrap();
+    for private in [secret["key"].as_str().unwrap(), "first", bench.server.to_str().unwrap()] {
+        assert!(!diary.contains(private), "the diary says {private}: {diary}");
+    }
+}
+
+#[test]
+fn the_copied_command_makes_the_same_backup() {
+    let Some(bench) = Bench::new("1M") else { return };
+    let window = bench.open();
+    window.wait_for("source-card");
+    window.fill("backup-name", "with a space");
+    window.click("scope-documents");
+    let copy = "window.copied = null; \
+                navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }";
+    window.asks(copy);
+    window.click("copy-command");
+    let line = until("the command is copied", || window.asks("return window.copied").as_str().map(str::to_owned));
+    assert!(line.contains("--documents-only"), "{line}");
+    let folder = command_line().parent().unwrap().to_path_buf();
+    let path = std::env::join_paths([folder, "/usr/bin".into(), "/bin".into()]).unwrap();
+    let run = Command::new("sh").args(["-c", &line]).env("PATH", path).output().unwrap();
+    assert!(run.status.success(), "{line}: {}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(bench.written(), ["with a space.cfms.enc", "with a space.key"]);
+}
+
+#[test]
+fn a_cancelled_backup_leaves_nothing_behind() {
+    let Some(bench) = Bench::new("1M") else { return };
+    bench.swell(8 << 30);
+    let window = bench.open();
+    window.click("start");
+    window.wait_for("progress-percent");
+    until("the percentage is in the title", || window.title().contains(" % – CFMS Backup").then_some(()));
+    window.click("cancel");
+    window.wait_for("result-title");
+    assert_eq!(bench.written(), [""; 0]);
+    assert!(bench.diary().contains("backup ended, Cancelled"));
+    // And the window is ready for the next one.
+    window.click("done");
+    window.wait_for("start");
+}
+
+#[test]
+fn closing_during_a_backup_asks_first() {
+    let Some(bench) = Bench::new("1M") else { return };
+    bench.swell(8 << 30);
+    let window = bench.open();
+    window.click("start");
+    window.wait_for("progress-percent");
+    let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync key --clearmodifiers alt+F4";
+    let asked = Command::new("sh").args(["-c", close]).env("DISPLAY", &window.display).status().unwrap();
+    assert!(asked.success());
+    until("the window asks", || window.session.find("[role=dialog], [role=alertdialog], dialog[open]"));
+    assert!(window.find("cancel").is_some(), "the backup goes on meanwhile");
+}
+
+#[test]
+fn a_failure_says_what_to_do_and_keeps_the_form() {
+    let Some(bench) = Bench::new("1M") else { return };
+    fs::create_dir_all(&bench.archives).unwrap();
+    fs::write(bench.archives.join("taken.cfms.enc"), "somebody's").unwrap();
+    let window = bench.open();
+    window.fill("backup-name", "taken");
+    window.click("scope-documents");
+    window.click("start");
+    assert!(window.text("error-title").len() > 5);
+    assert!(window.text("error-advice").len() > 5);
+    assert!(window.page().contains("taken.cfms.enc"), "{}", window.page());
+    assert_eq!(fs::read(bench.archives.join("taken.cfms.enc")).unwrap(), b"somebody's");
+
+    window.click("done");
+    assert_eq!(window.value("backup-name"), "taken");
+    assert_eq!(window.value("archive-dir"), bench.archives.to_str().unwrap());
+    window.fill("backup-name", "free");
+    window.click("start");
+    window.wait_for("result-title");
+    assert!(bench.archives.join("free.cfms.enc").exists());
+}
+
+#[test]
+fn the_keyboard_alone_is_enough() {
+    let Some(bench) = Bench::new("1M") else { return };
+    let window = bench.start(Start::default());
+    window.tab_to("source-path");
+    type_at_focus(&window, bench.server.to_str().unwrap());
+    window.press(&[key::ENTER]);
+    window.wait_for("source-card");
+    window.tab_to("backup-name");
+    type_at_focus(&window, "keys");
+    window.press(&[key::CONTROL, "b"]);
+    window.wait_for("result-title");
+    assert_eq!(bench.written(), ["keys.cfms.enc", "keys.key"]);
+    window.tab_to("done");
+    window.press(&[key::ENTER]);
+    window.wait_for("start");
+    window.press(&[key::CONTROL, "2"]);
+    window.wait_for("theme-select");
+}
+
+#[test]
+fn a_source_is_chosen_in_the_systems_own_dialog() {
+    if !is_installed("xdotool") {
+        return;
+    }
+    let Some(bench) = Bench::new("1M") else { return };
+    let window = bench.start(Start::default());
+    window.click("source-browse-folder");
+    let script = r#"
+        set -e
+        for attempt in $(seq 100); do
+            # The dialog is the one window of the program that is not named after it.
+            dialog=$(comm -23 <(xdotool search --onlyvisible --class 'cfms-backup-app' | sort -u) \
+                <(xdotool search --onlyvisible --name 'CFMS Backup' | sort -u) | tail -n 1)
+            [ -n "$dialog" ] && break
+            sleep 0.1
+        done
+        xdotool windowactivate --sync "$dialog"
+        xdotool key --window "$dialog" --clearmodifiers ctrl+l
+        sleep 0.4
+        xdotool key --clearmodifiers ctrl+a
+        xdotool type --delay 30 "$1"
+        sleep 0.5
+        xdotool key Return
+    "#;
+    let server = bench.server.to_str().unwrap();
+    let typed = Command::new("bash").args(["-c", script, "dialog", server]).env("DISPLAY", &window.display).output();
+    let typed = typed.unwrap();
+    assert!(typed.status.success(), "{}", String::from_utf8_lossy(&typed.stderr));
+    window.wait_for("source-card");
+    assert_eq!(window.value("source-path"), server);
+}
+
+#[test]
+fn what_was_used_and_chosen_is_there_after_the_next_start() {
+    let Some(bench) = Bench::new("1M") else { return };
+    let window = bench.open();
+    window.click("start");
+    window.wait_for("result-title");
+    drop(window);
+    let settings = json!({ "last_source": bench.server, "theme": "dark" });
+    let window = bench.start(Start { settings: Some(settings), ..Start::default() });
+    window.wait_for("source-card");
+    assert_eq!(window.value("source-path"), bench.server.to_str().unwrap());
+}
+
+fn type_at_focus(window: &Window, text: &str) {
+    for character in text.chars() {
+        window.press(&[&character.to_string()]);
+    }
+}
+
+/// A JSON member of an archive, by the tools that every system has.
+fn unpacked(archive: &Path, key: &Path, member: &str) -> Value {
+    let script = r#"
+        set -euo pipefail
+        key=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["key"])' "$2")
+        iv=$(head -c 16 "$1" | od -An -tx1 | tr -d ' \n')
+        tail -c +17 "$1" | openssl enc -d -aes-256-cbc -K "$key" -iv "$iv" | tar x -O "$3"
+    "#;
+    let run = Command::new("bash").args(["-c", script, "open"]).args([archive, key]).arg(member).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    serde_json::from_slice(&run.stdout).unwrap()
+}

@@ -1,0 +1,269 @@
+//! The work bench: a demonstration server, and the program's window open on it.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::screen::{Group, Screen};
+use crate::webdriver::{Session, is_ready};
+
+/// How long anything may take on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One window at a time: the driver holds no two.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A demonstration server, and folders for its backups.
+pub(crate) struct Bench {
+    folder: TempDir,
+    /// The server's folder.
+    pub(crate) server: PathBuf,
+    /// Where archives go.
+    pub(crate) archives: PathBuf,
+    /// Where keys go.
+    pub(crate) keys: PathBuf,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// How the program is started.
+#[derive(Default)]
+pub(crate) struct Start<'a> {
+    /// What follows its name.
+    pub(crate) arguments: Vec<&'a str>,
+    /// The system's language, as in `LANG`.
+    pub(crate) language: Option<&'a str>,
+    /// What it remembers from before; the folders of the bench come on top.
+    pub(crate) settings: Option<Value>,
+}
+
+/// The program's window.
+pub(crate) struct Window {
+    pub(crate) session: Session,
+    pub(crate) display: String,
+    _driver: Group,
+    _screen: Screen,
+}
+
+impl Bench {
+    /// Sets one up, with a server of about `size` (as `--size` takes it). `None`, said aloud, where this machine lacks what
+    /// a window needs.
+    pub(crate) fn new(size: &str) -> Option<Self> {
+        for program in ["Xvfb", "openbox", "WebKitWebDriver"] {
+            if !is_installed(program) {
+                // Past the test's own output, which is shown for failures alone.
+                let _ = writeln!(std::io::stderr(), "skipped: a test of the window, as {program} is not installed");
+                return None;
+            }
+        }
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        let (server, archives, keys) = (below("server"), below("archives"), below("keys"));
+        let demo = Command::new(command_line()).arg("demo").arg(&server).args(["--size", size, "--quiet"]).output();
+        let demo = demo.expect("build the command line first: cargo build --workspace");
+        assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+        Some(Self { server, archives, keys, folder, _turn: turn })
+    }
+
+    /// Opens the window on the server, with the bench's folders as the usual ones.
+    pub(crate) fn open(&self) -> Window {
+        self.start(Start { arguments: vec![self.server.to_str().unwrap()], ..Start::default() })
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, start: Start<'_>) -> Window {
+        let home = self.folder.path().join("home");
+        let config = home.join("config/org.cfms.backup");
+        fs::create_dir_all(&config).unwrap();
+        let mut settings = start.settings.unwrap_or_else(|| json!({}));
+        settings["archive_dir"] = json!(self.archives);
+        settings["key_dir"] = json!(self.keys);
+        fs::write(config.join("settings.json"), settings.to_string()).unwrap();
+
+        let screen = Screen::new();
+        let port = free_port();
+        let driver = Group::start(
+            Command::new("WebKitWebDriver")
+                .arg(format!("--port={port}"))
+                .env("DISPLAY", &screen.display)
+                .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                .env("HOME", &home)
+                .env("XDG_CONFIG_HOME", home.join("config"))
+                .env("XDG_DATA_HOME", home.join("data"))
+                .env("XDG_CACHE_HOME", home.join("cache"))
+                .env("XDG_RUNTIME_DIR", &home)
+                // No session bus: neither the program of the person who runs the tests nor a new bus may be found.
+                .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+                .env("NO_AT_BRIDGE", "1")
+                .env_remove("WAYLAND_DISPLAY")
+                .env_remove("LC_ALL")
+                .env_remove("LC_MESSAGES")
+                .env("LANG", start.language.unwrap_or("C.UTF-8"))
+                .stdout(Stdio::null()),
+        );
+        until("the driver answers", || is_ready(port).then_some(()));
+        let program = env!("CARGO_BIN_EXE_cfms-backup-app");
+        let session = Session::begin(port, program, &start.arguments).expect("the program starts");
+        Window { session, display: screen.display.clone(), _driver: driver, _screen: screen }
+    }
+
+    /// The diary that the program wrote.
+    pub(crate) fn diary(&self) -> String {
+        fs::read_to_string(self.folder.path().join("home/data/org.cfms.backup/logs/cfms-backup.log")).unwrap()
+    }
+
+    /// What lies in the folders of the backups, by name.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let names = |folder: &Path| {
+            let entries = fs::read_dir(folder).into_iter().flatten();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let mut all = [names(&self.archives), names(&self.keys)].concat();
+        all.sort();
+        all
+    }
+
+    /// Makes the server's largest content `bytes` long, without writing them.
+    pub(crate) fn swell(&self, bytes: u64) {
+        let mut files = Vec::new();
+        collect_files(&self.server.join("content/files"), &mut files);
+        let largest = files.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+        fs::OpenOptions::new().write(true).open(largest).unwrap().set_len(bytes).unwrap();
+    }
+}
+
+impl Window {
+    /// The element of that test id, once it is there.
+    pub(crate) fn wait_for(&self, id: &str) -> String {
+        until(&format!("{id} is there"), || self.find(id))
+    }
+
+    /// The element of that test id, if it is there now.
+    pub(crate) fn find(&self, id: &str) -> Option<String> {
+        self.session.find(&selector(id))
+    }
+
+    /// Clicks the element of that test id, once that can be clicked.
+    pub(crate) fn click(&self, id: &str) {
+        until(&format!("{id} can be clicked"), || {
+            let element = self.find(id)?;
+            let ready = self.asks(&format!("return !document.querySelector({:?}).disabled", selector(id)));
+            (ready == json!(true)).then(|| self.session.click(&element).ok())?
+        });
+    }
+
+    /// Puts `text` into a field in the place of what is in it.
+    pub(crate) fn fill(&self, id: &str, text: &str) {
+        let element = self.wait_for(id);
+        self.asks(&format!("document.querySelector({:?}).select()", selector(id)));
+        self.session.type_into(&element, text).unwrap();
+        assert_eq!(self.value(id), text);
+    }
+
+    /// What stands in a field.
+    pub(crate) fn value(&self, id: &str) -> String {
+        self.wait_for(id);
+        self.asks(&format!("return document.querySelector({:?}).value", selector(id))).as_str().unwrap().to_owned()
+    }
+
+    /// What an element says, as it is seen.
+    pub(crate) fn text(&self, id: &str) -> String {
+        self.wait_for(id);
+        self.asks(&format!("return document.querySelector({:?}).innerText", selector(id))).as_str().unwrap().to_owned()
+    }
+
+    /// All that the page says.
+    pub(crate) fn page(&self) -> String {
+        self.asks("return document.body.innerText").as_str().unwrap().to_owned()
+    }
+
+    /// The test id of what the keyboard is at.
+    pub(crate) fn focus(&self) -> Option<String> {
+        let id = self.asks("return document.activeElement.closest('[data-testid]')?.dataset.testid ?? null");
+        id.as_str().map(str::to_owned)
+    }
+
+    /// Goes on with Tab until the keyboard is at the element of that test id.
+    pub(crate) fn tab_to(&self, id: &str) {
+        for _ in 0..60 {
+            if self.focus().as_deref() == Some(id) {
+                return;
+            }
+            self.press(&[crate::webdriver::key::TAB]);
+        }
+        panic!("Tab does not reach {id}; it is at {:?}", self.focus());
+    }
+
+    /// Presses keys together.
+    pub(crate) fn press(&self, keys: &[&str]) {
+        self.session.press(keys).unwrap();
+    }
+
+    /// What JavaScript returns in the page.
+    pub(crate) fn asks(&self, script: &str) -> Value {
+        self.session.run(script, &[]).unwrap()
+    }
+
+    /// The title that the window bears on the screen.
+    pub(crate) fn title(&self) -> String {
+        let found = Command::new("xdotool")
+            .args(["search", "--onlyvisible", "--name", "CFMS Backup", "getwindowname"])
+            .env("DISPLAY", &self.display)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&found.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.session.end();
+    }
+}
+
+/// The command line, built beside the program.
+pub(crate) fn command_line() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_cfms-backup-app")).with_file_name("cfms-backup")
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(40));
+    }
+}
+
+/// Whether a program can be started by its name.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn selector(id: &str) -> String {
+    format!("[data-testid=\"{id}\"]")
+}
+
+/// A port that was free a moment ago; the driver cannot choose one itself.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect_files(&path, files) } else { files.push(path) }
+    }
+}
