@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gtk::prelude::GtkSettingsExt as _;
 use serde::{Deserialize, Serialize};
 use tauri::utils::config::Color;
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
@@ -44,7 +45,6 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
         .visible(false)
         .inner_size(size.width.max(SMALLEST.width), size.height.max(SMALLEST.height))
         .min_inner_size(SMALLEST.width, SMALLEST.height)
-        .theme(forced(theme))
         .devtools(cfg!(debug_assertions))
         .on_navigation(is_our_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
@@ -59,28 +59,25 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
         None => builder.center(),
     };
     let window = builder.build()?;
-    paint(&window);
-    let closing = window.clone();
+    let changed = window.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {
-            if closing.state::<Application>().running.is_running() {
+            if changed.state::<Application>().running.is_running() {
                 api.prevent_close();
-                let _ = closing.emit("close-requested", ());
+                let _ = changed.emit("close-requested", ());
             } else {
-                remember(&closing);
+                remember(&changed);
             }
         }
-        WindowEvent::ThemeChanged(_) => paint(&closing),
+        WindowEvent::ThemeChanged(_) => paint(&changed),
         _ => {}
     });
-    Ok(())
+    wear(&window, theme)
 }
 
-/// Gives the window the theme that was chosen.
+/// Gives the window the theme that was chosen; [`paint`] follows by the event that this makes.
 pub(crate) fn wear(window: &WebviewWindow, theme: Theme) -> tauri::Result<()> {
-    window.set_theme(forced(theme))?;
-    paint(window);
-    Ok(())
+    window.set_theme(forced(theme))
 }
 
 /// Shows the percentage in title and task bar; `None` takes it away.
@@ -121,9 +118,18 @@ fn forced(theme: Theme) -> Option<tauri::Theme> {
     }
 }
 
+/// Makes the window look as its theme says.
+///
+/// The event that says so names the desktop's theme even where the person forced another, and the light one where no
+/// theme is forced: so the window is asked, and what the page sees (`prefers-color-scheme`) is set by hand.
 fn paint(window: &WebviewWindow) {
     let dark = window.theme().is_ok_and(|theme| theme == tauri::Theme::Dark);
     let _ = window.set_background_color(Some(if dark { DARK } else { LIGHT }));
+    let _ = window.run_on_main_thread(move || {
+        if let Some(toolkit) = gtk::Settings::default() {
+            toolkit.set_gtk_application_prefer_dark_theme(dark);
+        }
+    });
 }
 
 fn geometry_file(app: &AppHandle) -> PathBuf {

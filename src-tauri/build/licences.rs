@@ -20,7 +20,7 @@ struct Component {
 }
 
 /// Writes `licences.txt` into the build's output folder.
-pub fn gather() -> Result<(), Box<dyn Error>> {
+pub(crate) fn gather() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=Cargo.lock");
     println!("cargo:rerun-if-changed=ui/package-lock.json");
     let mut components = crates()?;

@@ -31,7 +31,7 @@ impl Screen {
         BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut number).unwrap();
         let display = format!(":{}", number.trim());
         assert!(display.len() > 1, "the X server did not start");
-        let manager = Group::start(Command::new("openbox").env("DISPLAY", &display));
+        let manager = Group::start(Command::new("openbox").env("DISPLAY", &display).stdout(Stdio::null()));
         Self { display, _server: server, _manager: manager }
     }
 }

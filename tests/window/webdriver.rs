@@ -14,7 +14,6 @@ pub(crate) mod key {
     pub(crate) const TAB: &str = "\u{e004}";
     pub(crate) const ENTER: &str = "\u{e007}";
     pub(crate) const CONTROL: &str = "\u{e009}";
-    pub(crate) const SPACE: &str = " ";
 }
 
 /// A driven window.
@@ -24,17 +23,16 @@ pub(crate) struct Session {
     id: String,
 }
 
-/// What the driver refused, in its words.
-#[derive(Debug)]
-pub(crate) struct Refused(String);
+/// An answer of the driver, or its words where it refuses.
+type Answer<T> = Result<T, String>;
 
 impl Session {
     /// Has the driver at `port` start `program` and take hold of its window.
-    pub(crate) fn begin(port: u16, program: &str, arguments: &[&str]) -> Result<Self, Refused> {
+    pub(crate) fn begin(port: u16, program: &str, arguments: &[&str]) -> Answer<Self> {
         let options = json!({ "binary": program, "args": arguments });
         let wanted = json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } });
         let answer = send(port, "POST", "/session", Some(&wanted))?;
-        let id = answer["sessionId"].as_str().ok_or_else(|| Refused(answer.to_string()))?.to_owned();
+        let id = answer["sessionId"].as_str().ok_or_else(|| answer.to_string())?.to_owned();
         Ok(Self { port, id })
     }
 
@@ -45,17 +43,17 @@ impl Session {
     }
 
     /// Clicks an element.
-    pub(crate) fn click(&self, element: &str) -> Result<(), Refused> {
+    pub(crate) fn click(&self, element: &str) -> Answer<()> {
         self.post(&format!("/element/{element}/click"), &json!({})).map(drop)
     }
 
     /// Types into an element.
-    pub(crate) fn type_into(&self, element: &str, text: &str) -> Result<(), Refused> {
+    pub(crate) fn type_into(&self, element: &str, text: &str) -> Answer<()> {
         self.post(&format!("/element/{element}/value"), &json!({ "text": text })).map(drop)
     }
 
     /// Presses keys one after the other and releases them in reverse: `[CONTROL, "b"]` is Ctrl+B.
-    pub(crate) fn press(&self, keys: &[&str]) -> Result<(), Refused> {
+    pub(crate) fn press(&self, keys: &[&str]) -> Answer<()> {
         let down = keys.iter().map(|key| json!({ "type": "keyDown", "value": key }));
         let up = keys.iter().rev().map(|key| json!({ "type": "keyUp", "value": key }));
         let actions: Vec<Value> = down.chain(up).collect();
@@ -64,14 +62,14 @@ impl Session {
     }
 
     /// What a function body of JavaScript returns in the page.
-    pub(crate) fn run(&self, script: &str, arguments: &[Value]) -> Result<Value, Refused> {
+    pub(crate) fn run(&self, script: &str, arguments: &[Value]) -> Answer<Value> {
         self.post("/execute/sync", &json!({ "script": script, "args": arguments }))
     }
 
     /// The page as a PNG.
-    pub(crate) fn picture(&self) -> Result<Vec<u8>, Refused> {
+    pub(crate) fn picture(&self) -> Answer<Vec<u8>> {
         let answer = send(self.port, "GET", &format!("/session/{}/screenshot", self.id), None)?;
-        let text = answer.as_str().ok_or_else(|| Refused("a screenshot that is no text".into()))?;
+        let text = answer.as_str().ok_or_else(|| "a screenshot that is no text".to_owned())?;
         Ok(from_base64(text))
     }
 
@@ -81,7 +79,7 @@ impl Session {
         let _ = send(self.port, "DELETE", &format!("/session/{}", self.id), None);
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
+    fn post(&self, path: &str, body: &Value) -> Answer<Value> {
         send(self.port, "POST", &format!("/session/{}{path}", self.id), Some(body))
     }
 }
@@ -91,11 +89,11 @@ pub(crate) fn is_ready(port: u16) -> bool {
     send(port, "GET", "/status", None).is_ok()
 }
 
-fn send(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Refused> {
-    let (status, text) = exchange(port, method, path, body).map_err(|error| Refused(error.to_string()))?;
-    let mut answer: Value = serde_json::from_str(&text).map_err(|error| Refused(format!("{error}: {text}")))?;
+fn send(port: u16, method: &str, path: &str, body: Option<&Value>) -> Answer<Value> {
+    let (status, text) = exchange(port, method, path, body).map_err(|error| error.to_string())?;
+    let mut answer: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
     let value = answer["value"].take();
-    if status == 200 { Ok(value) } else { Err(Refused(format!("{method} {path}: {value}"))) }
+    if status == 200 { Ok(value) } else { Err(format!("{method} {path}: {value}")) }
 }
 
 fn exchange(port: u16, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<(u16, String)> {
