@@ -89,6 +89,7 @@ fn verify_of_several_archives_has_a_document_for_each() {
         damaged.archive.as_os_str(),
         "/nonexistent/x.cfms.enc".as_ref(),
         "--json".as_ref(),
+        "--progress=json".as_ref(),
     ]);
     let document = run.document();
     let archives = document["archives"].as_array().unwrap();
@@ -96,7 +97,9 @@ fn verify_of_several_archives_has_a_document_for_each() {
     assert_eq!(verdicts, [Some("verified"), Some("damaged"), None]);
     assert_eq!(archives[2]["archive_path"], "/nonexistent/x.cfms.enc");
     assert_eq!(archives[2]["error"]["code"], "not_found");
-    assert_eq!(run.err, "");
+    let events = run.err.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let named: Vec<_> = events.filter(|e| e["event"] == "archive").map(|e| e["archive_path"].clone()).collect();
+    assert_eq!(named, [json!(sound.archive), json!(damaged.archive), json!("/nonexistent/x.cfms.enc")]);
 }
 
 #[test]

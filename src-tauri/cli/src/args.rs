@@ -54,7 +54,7 @@ pub(crate) enum ProgressStyle {
     Auto,
     /// Lines of text
     Plain,
-    /// Each event as one line of JSON
+    /// Each event as one line of JSON, by its field "event": plan, phase, done, warning; archive, where there are several
     Json,
     /// Nothing
     None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ enum Shown {
 struct Bar {
     bar: ProgressBar,
     colors: bool,
+    /// The archive's path, where there are several.
+    archive: String,
 }
 
 struct Plain {
@@ -42,6 +45,13 @@ struct Plain {
 }
 
 impl Progress {
+    /// The same as [`start`](Self::start) for one of several archives, which the progress names.
+    pub(crate) fn start_for(archive: &Path, output: &Output, signals: &Signals) -> (Self, Job) {
+        let (progress, job) = Self::start(output, signals);
+        progress.0.lock().unwrap_or_else(PoisonError::into_inner).name(archive);
+        (progress, job)
+    }
+
     /// A job whose progress is shown as `output` wants it, stopped by `signals`.
     pub(crate) fn start(output: &Output, signals: &Signals) -> (Self, Job) {
         let shown = Arc::new(Mutex::new(Shown::new(output)));
@@ -84,6 +94,18 @@ impl Shown {
         }
     }
 
+    fn name(&mut self, archive: &Path) {
+        match self {
+            Self::Nothing => {}
+            Self::Bar(bar) => bar.archive = show::path(archive),
+            Self::Plain(_) => tell(&show::path(archive)),
+            Self::Json => {
+                let line = serde_json::json!({ "event": "archive", "archive_path": archive.to_string_lossy() });
+                tell(&show::json(&line.to_string()));
+            }
+        }
+    }
+
     fn end(&mut self) {
         match self {
             Self::Bar(bar) => bar.bar.finish_and_clear(),
@@ -97,7 +119,7 @@ impl Bar {
     fn new(output: &Output) -> Self {
         // Drawn from the first phase on: before, there is nothing to show.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        Self { bar, colors: output.paint_warnings().is_on() }
+        Self { bar, colors: output.paint_warnings().is_on(), archive: String::new() }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -110,7 +132,7 @@ impl Bar {
                     None => self.bar.unset_length(),
                 }
                 self.bar.set_prefix(words(*phase));
-                self.bar.set_message("");
+                self.bar.set_message(self.archive.clone());
                 self.bar.set_style(style(total.is_some(), self.colors));
                 if self.bar.is_hidden() {
                     self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -235,7 +257,8 @@ mod tests {
         for measured in [true, false] {
             let terminal = indicatif::InMemoryTerm::new(4, 120);
             let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-            let mut bar = Bar { bar: ProgressBar::with_draw_target(None, target), colors: false };
+            let mut bar =
+                Bar { bar: ProgressBar::with_draw_target(None, target), colors: false, archive: String::new() };
             bar.hear(&Event::Phase { phase: Phase::Encrypt, total: measured.then_some(4 << 20) });
             let item = Some("Finance / \u{202e}gpj\n".to_owned());
             bar.hear(&Event::Done { bytes: 1 << 20, item, items: 1, items_total: None });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cfms_backup::verify::NotChecked;
-use cfms_backup::{Finding, Severity, Verdict, Verification};
+use cfms_backup::{Finding, Job, Severity, Verdict, Verification};
 use serde::Serialize;
 
 use crate::args::VerifyArgs;
@@ -37,13 +37,14 @@ struct Check {
 /// Runs the verb. A single archive's document is its own; those of several stand in `archives`.
 pub(crate) fn run(args: VerifyArgs, output: &Output, signals: &Signals) -> Result<Answer> {
     if let [archive] = args.archives.as_slice() {
-        let (check, exit) = check(archive, args.key.as_deref(), output, signals)?;
+        let progress = Progress::start(output, signals);
+        let (check, exit) = check(archive, args.key.as_deref(), progress, output)?;
         return Answer::new(&check, exit);
     }
     let mut archives = Vec::with_capacity(args.archives.len());
     let mut worst = Exit::Done;
     for archive in &args.archives {
-        let (check, exit) = match check(archive, None, output, signals) {
+        let (check, exit) = match check(archive, None, Progress::start_for(archive, output, signals), output) {
             Ok(checked) => checked,
             // Who stops one stops all.
             Err(failure) if failure.report.code == "cancelled" => return Err(failure),
@@ -60,11 +61,11 @@ pub(crate) fn run(args: VerifyArgs, output: &Output, signals: &Signals) -> Resul
     Answer::new(&BTreeMap::from([("archives", archives)]), worst)
 }
 
-fn check(archive: &Path, key: Option<&Path>, output: &Output, signals: &Signals) -> Result<(Check, Exit)> {
-    let mut verification = {
-        let (_progress, job) = Progress::start(output, signals);
-        cfms_backup::verify(archive, key, &job)?
-    };
+fn check(archive: &Path, key: Option<&Path>, progress: (Progress, Job), output: &Output) -> Result<(Check, Exit)> {
+    let verification = cfms_backup::verify(archive, key, &progress.1);
+    // The bar goes before anything is said.
+    drop(progress);
+    let mut verification = verification?;
     tell(&verification, output);
     let damage = verification.damage().map(Failure::from);
     if let Some(failure) = &damage {
