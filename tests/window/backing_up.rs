@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::{Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Start, Window, command_line, is_installed, until};
@@ -74,6 +75,22 @@ fn a_cancelled_backup_leaves_nothing_behind() {
     // And the window is ready for the next one.
     window.click("done");
     window.wait_for("start");
+}
+
+#[test]
+fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
+    let Some(bench) = Bench::new("1M") else { return };
+    bench.swell(8 << 30);
+    let window = bench.open();
+    window.click("start");
+    window.wait_for("progress-percent");
+    let process = window.process();
+    kill_process(process, Signal::TERM).unwrap();
+    until("the program has ended", || test_kill_process(process).is_err().then_some(()));
+    assert_eq!(bench.written(), [""; 0]);
+    let diary = bench.diary();
+    assert!(diary.contains("backup ended, Cancelled"), "{diary}");
+    assert!(diary.ends_with("Z ended\n"), "{diary}");
 }
 
 #[test]

@@ -9,11 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::screen::{Group, Screen};
 use crate::webdriver::{Session, is_ready};
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cfms-backup-app");
 
 /// How long anything may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,8 +114,7 @@ impl Bench {
                 .stdout(Stdio::null()),
         );
         until("the driver answers", || is_ready(port).then_some(()));
-        let program = env!("CARGO_BIN_EXE_cfms-backup-app");
-        let session = Session::begin(port, program, &start.arguments).expect("the program starts");
+        let session = Session::begin(port, PROGRAM, &start.arguments).expect("the program starts");
         Window { session, display: screen.display.clone(), _driver: driver, _screen: screen }
     }
 
@@ -212,6 +215,19 @@ impl Window {
         self.session.run(script, &[]).unwrap()
     }
 
+    /// The program's process.
+    pub(crate) fn process(&self) -> Pid {
+        let display = format!("DISPLAY={}", self.display);
+        let is_it = |folder: &Path| {
+            let runs = fs::read_link(folder.join("exe")).is_ok_and(|path| path == Path::new(PROGRAM));
+            let environment = fs::read(folder.join("environ")).unwrap_or_default();
+            runs && environment.split(|byte| *byte == 0).any(|variable| variable == display.as_bytes())
+        };
+        let mut processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let found = processes.find(|folder| is_it(folder)).expect("the program runs");
+        Pid::from_raw(found.file_name().unwrap().to_str().unwrap().parse().unwrap()).unwrap()
+    }
+
     /// The title that the window bears on the screen.
     pub(crate) fn title(&self) -> String {
         let found = Command::new("xdotool")
@@ -231,7 +247,7 @@ impl Drop for Window {
 
 /// The command line, built beside the program.
 pub(crate) fn command_line() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_cfms-backup-app")).with_file_name("cfms-backup")
+    Path::new(PROGRAM).with_file_name("cfms-backup")
 }
 
 /// Asks again and again until there is an answer.
