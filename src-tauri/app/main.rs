@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Request::Help => say(&mut std::io::stdout(), arguments::HELP, ExitCode::SUCCESS),
         Request::Version => say(&mut std::io::stdout(), arguments::VERSION, ExitCode::SUCCESS),
         Request::Misunderstood(argument) => {
-            let words = format!("{}: unknown option {argument:?}\n\n{}", env!("CARGO_BIN_NAME"), arguments::HELP);
+            let words = format!("{}: what is {argument:?}?\n\n{}", env!("CARGO_BIN_NAME"), arguments::HELP);
             say(&mut std::io::stderr(), &words, ExitCode::from(2))
         }
         Request::Open(source) => match open(source) {
