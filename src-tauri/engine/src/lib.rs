@@ -44,6 +44,7 @@ pub mod names;
 pub mod outlook;
 pub mod server_data;
 pub mod verify;
+mod volume;
 pub mod warning;
 
 pub use create::{Destination, Metadata, Options, Outcome, Report, Scope, create};

@@ -1,27 +1,85 @@
 //! A CFMS server's data directory, read without changing it.
+//!
+//! ```text
+//! config.toml   what the server calls itself, and where its database and TLS pair are
+//! app.db        SQLite: documents, folders, revisions, rules, files, users …
+//! content/…     the files' contents; a row of `files` names each by its path
+//! ```
+//!
+//! [`ServerData`] finds these. [`Snapshot`] is one moment of the database, from which the archive's tables are written;
+//! [`Contents`] opens what the rows name, and never anything else.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::job::Job;
 
+mod columns;
+mod config;
+mod content_index;
+mod contents;
+mod json;
+mod lock;
+mod missing;
+mod private_folder;
+mod rows;
+mod server_files;
+mod snapshot;
+mod source;
 mod survey;
 
+use config::Config;
+pub(crate) use content_index::{ContentIndex, ContentRow, WhichContents};
+pub(crate) use contents::{Contents, OpenContent, Refusal};
+pub(crate) use lock::SourceLock;
+pub(crate) use missing::{MissingBelow, is_incomplete};
+pub(crate) use server_files::ServerFile;
+pub(crate) use snapshot::Snapshot;
 pub use survey::Survey;
 
 /// The data directory of a CFMS server.
 #[derive(Debug)]
 pub struct ServerData {
     root: PathBuf,
+    database: PathBuf,
+    config: Config,
 }
 
 impl ServerData {
     /// Opens the data directory at `path`, or the one whose database file `path` is.
     ///
+    /// Nothing is read yet but `config.toml`, which need not be there.
+    ///
     /// # Errors
-    /// What is no CFMS server's data, or keeps its data elsewhere.
+    /// [`Error::NotFound`] and [`Error::NotCfms`] for what has no database, [`Error::MySql`] for a server whose database
+    /// is no file, [`Error::Config`] for a `config.toml` that is no TOML.
     pub fn open(path: &Path) -> Result<Self> {
-        Err(Error::NotFound { path: path.to_path_buf() })
+        let kind = fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
+        let path = std::path::absolute(path).map_err(|e| Error::io("read", path, e))?;
+        let (root, named) = if kind.is_dir() {
+            (path, None)
+        } else {
+            (path.parent().unwrap_or(Path::new("/")).to_path_buf(), Some(path))
+        };
+        let config = Config::read(&root)?;
+        if config.is_mysql() {
+            return Err(Error::MySql { path: root });
+        }
+        let database = match named {
+            Some(database) => database,
+            None => config.database(&root),
+        };
+        match fs::metadata(&database) {
+            Ok(found) if found.is_file() => Ok(Self { root, database, config }),
+            Ok(_) => Err(Error::NotCfms { path: database, missing: "it is not a file".to_owned() }),
+            Err(_) if !config.names_database() && !database.exists() => {
+                let name = database.file_name().unwrap_or_default().display();
+                let missing = format!("there is no {name} in it, and no config.toml that names another database");
+                Err(Error::NotCfms { path: root, missing })
+            }
+            Err(error) => Err(Error::io("read", database, error)),
+        }
     }
 
     /// The folder that the server runs in.
@@ -29,12 +87,60 @@ impl ServerData {
         &self.root
     }
 
-    /// Looks at everything that a backup would hold, without reading contents.
+    /// The database file.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// What the server calls itself in `config.toml`.
+    pub fn server_name(&self) -> Option<&str> {
+        self.config.server_name()
+    }
+
+    /// Whether the server keeps its contents in S3, so that none of them is on this disk.
+    pub fn contents_in_s3(&self) -> bool {
+        self.config.contents_in_s3()
+    }
+
+    /// Looks at everything that a backup would hold, without reading contents. `allow_outside` and `server_stopped` mean
+    /// what they mean in [`Options`](crate::Options).
     ///
     /// # Errors
-    /// As a backup of it.
-    pub fn survey(&self, job: &Job) -> Result<Survey> {
-        job.check()?;
-        Err(Error::Cancelled)
+    /// Those of a backup's snapshot: a database that is locked, damaged, unreadable or not a CFMS server's.
+    pub fn survey(&self, allow_outside: &[PathBuf], server_stopped: bool, job: &Job) -> Result<Survey> {
+        survey::survey(self, allow_outside, server_stopped, job)
     }
+
+    /// Keeps other backups of this server waiting until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<SourceLock> {
+        SourceLock::take(&self.root)
+    }
+
+    /// Copies the database as it is at one moment.
+    pub(crate) fn snapshot(&self, server_stopped: bool, job: &Job) -> Result<Snapshot> {
+        snapshot::take(&self.root, &self.database, server_stopped, job)
+    }
+
+    /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.
+    pub(crate) fn contents(&self, allow_outside: &[PathBuf]) -> Result<Contents> {
+        Contents::below(&self.root, allow_outside)
+    }
+
+    /// The files that make a backup one of the whole server, there or not.
+    pub(crate) fn server_files(&self) -> Vec<ServerFile> {
+        server_files::list(&self.root, &self.config)
+    }
+
+    /// Opens one of them; `None` where it is absent and nobody names it.
+    pub(crate) fn open_server_file(&self, file: &ServerFile) -> Result<Option<OpenContent>, Refusal> {
+        server_files::open(&self.root, file)
+    }
+}
+
+/// Opens a file for reading without waiting for the other end of a pipe.
+fn open_nonblocking(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    // The flags of open(2) are small positive numbers.
+    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }

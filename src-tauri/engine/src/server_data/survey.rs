@@ -1,11 +1,24 @@
 //! What a backup of a server would hold.
 
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::warning::Warning;
+use super::content_index::WhichContents;
+use super::contents::Refusal;
+use super::snapshot::{Counts, Snapshot};
+use super::source::DatabaseFiles;
+use super::{MissingBelow, ServerData, is_incomplete};
+use crate::error::Result;
+use crate::job::{Job, Phase};
+use crate::warning::{Warning, WarningCode};
+
+/// Warnings that are listed.
+const MAX_WARNINGS: usize = 1000;
+/// Folders outside that are offered.
+const MAX_OUTSIDE: usize = 16;
 
 /// What was found in a data directory, before any backup.
 #[derive(Debug, Clone, Serialize, TS)]
@@ -54,4 +67,147 @@ pub struct Survey {
     pub outside_folders: Vec<PathBuf>,
     /// What is wrong already; at most a thousand, the contents that are missing among them.
     pub warnings: Vec<Warning>,
+}
+
+/// Bytes of tar that came together.
+#[derive(Default)]
+struct Estimate {
+    documents: u64,
+    others: u64,
+}
+
+pub(super) fn survey(
+    source: &ServerData,
+    allow_outside: &[PathBuf],
+    server_stopped: bool,
+    job: &Job,
+) -> Result<Survey> {
+    let files = DatabaseFiles::of(source.database())?;
+    job.phase(Phase::Snapshot, Some(files.size()?), None)?;
+    let snapshot = source.snapshot(server_stopped, job)?;
+    job.settle();
+
+    let counts = snapshot.counts();
+    job.phase(Phase::Survey, None, Some(counts.files + counts.other_files))?;
+    let mut survey = Survey {
+        root: source.root().to_path_buf(),
+        database: source.database().to_path_buf(),
+        server_name: source.server_name().map(str::to_owned),
+        documents: counts.documents,
+        folders: counts.folders,
+        files: counts.files,
+        users: counts.users,
+        content_bytes: 0,
+        database_bytes: snapshot.size(),
+        estimated_bytes: 0,
+        estimated_bytes_documents_only: 0,
+        last_change: files
+            .last_change()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .map(|since| since.as_secs_f64()),
+        contents_missing: 0,
+        incomplete: false,
+        missing_below: None,
+        outside_folders: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut estimate = Estimate::default();
+    survey.look_at_contents(source, &snapshot, allow_outside, &mut estimate, job)?;
+    survey.look_at_server_files(source, &mut estimate);
+    let tables = table_bytes(counts);
+    survey.estimated_bytes_documents_only = archive_bytes(tables + estimate.documents);
+    survey.estimated_bytes =
+        archive_bytes(tables + estimate.documents + estimate.others + member_bytes(snapshot.size()));
+    Ok(survey)
+}
+
+impl Survey {
+    fn look_at_contents(
+        &mut self,
+        source: &ServerData,
+        snapshot: &Snapshot,
+        allow_outside: &[PathBuf],
+        estimate: &mut Estimate,
+        job: &Job,
+    ) -> Result<()> {
+        let contents = source.contents(allow_outside)?;
+        let index = snapshot.document_contents()?;
+        let mut documents_missing = 0;
+        let mut below = MissingBelow::default();
+        for which in [WhichContents::OfDocuments, WhichContents::Others] {
+            let is_document = which == WhichContents::OfDocuments;
+            snapshot.for_each_content(&index, which, &mut |row| {
+                job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
+                job.advance(0)?;
+                let Refusal { code, reason } = match contents.size_of(&row) {
+                    Ok(size) => {
+                        if is_document {
+                            self.content_bytes += size;
+                            estimate.documents += member_bytes(size);
+                        } else {
+                            estimate.others += member_bytes(size);
+                        }
+                        return Ok(());
+                    }
+                    Err(refusal) => refusal,
+                };
+                if !is_document && !row.active && code == WarningCode::Missing {
+                    // An upload that never finished: nothing is lost with it.
+                    return Ok(());
+                }
+                if code == WarningCode::Outside && self.outside_folders.len() < MAX_OUTSIDE {
+                    let folder = contents.folder_to_allow(&row).filter(|new| !self.outside_folders.contains(new));
+                    self.outside_folders.extend(folder);
+                }
+                self.contents_missing += 1;
+                documents_missing += u64::from(is_document);
+                below.add(contents.shown_path(&row));
+                if self.warnings.len() < MAX_WARNINGS {
+                    let (document_id, title) = row.document.map(|owner| (owner.document_id, owner.title)).unzip();
+                    self.warnings.push(Warning {
+                        code,
+                        file_id: Some(row.id),
+                        document_id,
+                        title,
+                        path: Some(row.path),
+                        reason,
+                    });
+                }
+                Ok(())
+            })?;
+        }
+        job.settle();
+        self.incomplete = is_incomplete(documents_missing, self.files);
+        self.missing_below = below.folder();
+        Ok(())
+    }
+
+    fn look_at_server_files(&mut self, source: &ServerData, estimate: &mut Estimate) {
+        for file in source.server_files() {
+            match source.open_server_file(&file) {
+                Ok(content) => estimate.others += content.map_or(0, |content| member_bytes(content.size)),
+                Err(Refusal { reason, .. }) if self.warnings.len() < MAX_WARNINGS => {
+                    let mut warning = Warning::new(WarningCode::ServerFileMissing, reason);
+                    warning.path = Some(file.path.display().to_string());
+                    self.warnings.push(warning);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// About the JSON tables and the manifest: ids have 64 digits, titles are short, most documents have one revision and a rule.
+fn table_bytes(counts: Counts) -> u64 {
+    counts.documents * 700 + counts.folders * 400 + counts.files * 480 + counts.other_files * 220 + 16 * 1024
+}
+
+/// A member of a tar: its header and its bytes in blocks of 512.
+fn member_bytes(size: u64) -> u64 {
+    512 + size.next_multiple_of(512)
+}
+
+/// A whole archive: a tar is filled up to blocks of 10240, and has 32 bytes of IV and padding around it.
+fn archive_bytes(tar: u64) -> u64 {
+    (tar + 1024).next_multiple_of(10240) + 32
 }

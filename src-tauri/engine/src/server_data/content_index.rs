@@ -1,0 +1,231 @@
+//! Which contents a backup holds, and in which order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use super::columns::Tables;
+use super::rows::{Failure, each_file, text_of};
+use super::snapshot::Snapshot;
+use crate::error::Result;
+
+/// Folders above a document that are shown. Deeper ones are left out in the middle.
+const MAX_SHOWN_DEPTH: usize = 16;
+/// Folders that are gone up before a chain is taken for a circle.
+const MAX_DEPTH: usize = 1000;
+/// Bytes of a place that are shown.
+const MAX_PLACE: usize = 400;
+
+/// The files that some revision points to, in 24 bytes each: there may be millions.
+#[derive(Debug, Clone)]
+pub(crate) struct ContentIndex {
+    /// By row of the file.
+    entries: Arc<Vec<Entry>>,
+    others: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    file: i64,
+    /// The row of a document that shows it; none where its revisions are orphans.
+    document: Option<i64>,
+}
+
+/// Which contents: those that go below `files/` in an archive, or those below `server/files/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhichContents {
+    /// Some revision points to them.
+    OfDocuments,
+    /// No revision does: avatars of later servers, unfinished uploads.
+    Others,
+}
+
+/// A row of `files`, as far as its content is concerned.
+#[derive(Debug, Clone)]
+pub(crate) struct ContentRow {
+    pub(crate) id: String,
+    pub(crate) path: String,
+    pub(crate) sha256: Option<String>,
+    /// Whether its upload finished.
+    pub(crate) active: bool,
+    pub(crate) document: Option<ContentOwner>,
+}
+
+/// A document that shows a content.
+#[derive(Debug, Clone)]
+pub(crate) struct ContentOwner {
+    pub(crate) document_id: String,
+    pub(crate) title: String,
+    /// Folders and title, to be shown: `财务 / 2026 / 预算`.
+    pub(crate) place: String,
+}
+
+impl ContentIndex {
+    pub(super) fn build(connection: &Connection, tables: &Tables) -> rusqlite::Result<Self> {
+        let files = connection.query_row(&format!("SELECT count(*) FROM {}", tables.files.name), [], |row| {
+            let count: i64 = row.get(0)?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        })?;
+        let query = format!(
+            "SELECT f.{file}, d.{document} FROM {revisions} r CROSS JOIN {files} f ON f.id = r.file_id \
+             LEFT JOIN {documents} d ON d.id = r.document_id",
+            file = tables.files.rowid,
+            document = tables.documents.rowid,
+            revisions = tables.revisions.name,
+            files = tables.files.name,
+            documents = tables.documents.name,
+        );
+        let mut statement = connection.prepare(&query)?;
+        let mut rows = statement.query([])?;
+        // Many revisions may share a file: their number must not show in the memory that is used.
+        let slack = (files / 4).max(16 * 1024);
+        let mut entries = Vec::with_capacity(files + slack);
+        let mut most = slack;
+        while let Some(row) = rows.next()? {
+            entries.push(Entry { file: row.get(0)?, document: row.get(1)? });
+            if entries.len() >= most {
+                Self::thin(&mut entries);
+                most = entries.len() + slack;
+            }
+        }
+        Self::thin(&mut entries);
+        let others = (files.saturating_sub(entries.len())) as u64;
+        Ok(Self { entries: Arc::new(entries), others })
+    }
+
+    /// How many contents there are.
+    pub(crate) fn count(&self, which: WhichContents) -> usize {
+        match which {
+            WhichContents::OfDocuments => self.entries.len(),
+            WhichContents::Others => usize::try_from(self.others).unwrap_or(usize::MAX),
+        }
+    }
+
+    pub(super) fn contains(&self, file: i64) -> bool {
+        self.find(file).is_some()
+    }
+
+    fn find(&self, file: i64) -> Option<&Entry> {
+        let index = self.entries.binary_search_by_key(&file, |entry| entry.file).ok()?;
+        self.entries.get(index)
+    }
+
+    /// One entry a file, with a document where any revision has one.
+    fn thin(entries: &mut Vec<Entry>) {
+        entries.sort_by_key(|entry| (entry.file, entry.document.is_none(), entry.document));
+        entries.dedup_by_key(|entry| entry.file);
+    }
+}
+
+impl Snapshot {
+    /// Which files some revision points to.
+    pub(crate) fn document_contents(&self) -> Result<ContentIndex> {
+        Ok(self.contents.clone())
+    }
+
+    /// Goes through the contents by id.
+    pub(crate) fn for_each_content(
+        &self,
+        index: &ContentIndex,
+        which: WhichContents,
+        each: &mut dyn FnMut(ContentRow) -> Result<()>,
+    ) -> Result<()> {
+        self.reading(|connection| {
+            let files = &self.tables.files;
+            let query =
+                format!("SELECT id, path, sha256, active FROM {} WHERE {} = ?1", files.name, files.rowid);
+            let mut fetch = connection.prepare(&query)?;
+            let mut owners = Owners::prepare(connection, &self.tables)?;
+            each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
+                let mut row = fetch.query_row([rowid], |row| {
+                    Ok(ContentRow {
+                        id: text_of(row.get_ref(0)?),
+                        path: text_of(row.get_ref(1)?),
+                        sha256: Some(text_of(row.get_ref(2)?)).filter(|sha256| !sha256.is_empty()),
+                        active: !matches!(row.get_ref(3)?, rusqlite::types::ValueRef::Integer(0)),
+                        document: None,
+                    })
+                })?;
+                if let Some(document) = index.find(rowid).and_then(|entry| entry.document) {
+                    row.document = owners.of(document)?;
+                }
+                Ok(each(row)?)
+            })
+        })
+    }
+
+    /// The same contents in the same order, but nothing of them beside their ids is read.
+    pub(crate) fn for_each_content_id(
+        &self,
+        index: &ContentIndex,
+        which: WhichContents,
+        each: &mut dyn FnMut(ContentRow) -> Result<()>,
+    ) -> Result<()> {
+        self.reading(|connection| {
+            let files = &self.tables.files;
+            let query = format!("SELECT id FROM {} WHERE {} = ?1", files.name, files.rowid);
+            let mut fetch = connection.prepare(&query)?;
+            each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
+                let id = fetch.query_row([rowid], |row| Ok(text_of(row.get_ref(0)?)))?;
+                Ok(each(ContentRow { id, path: String::new(), sha256: None, active: true, document: None })?)
+            })
+        })
+    }
+}
+
+/// Looks up documents and where they lie.
+struct Owners<'c> {
+    document: Statement<'c>,
+    folder: Statement<'c>,
+    /// The folder that was looked up last, and how it is shown: neighbours often share it.
+    last: Option<(String, String)>,
+}
+
+impl<'c> Owners<'c> {
+    fn prepare(connection: &'c Connection, tables: &Tables) -> rusqlite::Result<Self> {
+        let Tables { documents, folders, .. } = tables;
+        let document =
+            format!("SELECT id, title, folder_id FROM {} WHERE {} = ?1", documents.name, documents.rowid);
+        let folder = format!("SELECT name, parent_id FROM {} WHERE id = ?1", folders.name);
+        Ok(Self { document: connection.prepare(&document)?, folder: connection.prepare(&folder)?, last: None })
+    }
+
+    fn of(&mut self, document: i64) -> Result<Option<ContentOwner>, Failure> {
+        let found = self.document.query_row([document], |row| {
+            Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?), text_of(row.get_ref(2)?)))
+        });
+        let Some((document_id, title, folder)) = found.optional()? else { return Ok(None) };
+        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == folder);
+        if !is_known {
+            let shown = self.folders(&folder)?;
+            self.last = Some((folder, shown));
+        }
+        let above = self.last.as_ref().map_or("", |(_, shown)| shown.as_str());
+        let mut place = format!("{above}{title}");
+        if place.len() > MAX_PLACE {
+            place.truncate(place.floor_char_boundary(MAX_PLACE));
+            place.push('…');
+        }
+        Ok(Some(ContentOwner { document_id, title, place }))
+    }
+
+    /// The folders from the root down to `id`, each followed by ` / `. Chains that are circles come to an end.
+    fn folders(&mut self, id: &str) -> rusqlite::Result<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut next = id.to_owned();
+        // Later servers have a folder that is the root itself.
+        while !next.is_empty() && next != "/" && seen.len() < MAX_DEPTH && seen.insert(next.clone()) {
+            let found = self.folder.query_row([&next], |row| Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?))));
+            let Some((name, parent)) = found.optional()? else { break };
+            names.push(name);
+            next = parent;
+        }
+        if names.len() > MAX_SHOWN_DEPTH {
+            let half = MAX_SHOWN_DEPTH / 2;
+            names.splice(half..names.len() - half, ["…".to_owned()]);
+        }
+        Ok(names.iter().rev().map(|name| format!("{name} / ")).collect())
+    }
+}

@@ -1,0 +1,507 @@
+//! The database's rows as the archive's JSON, streamed.
+//!
+//! A million documents must not be in memory at once, and two queries a document would take minutes. So what belongs to an
+//! object comes from one query that is ordered as the objects are, and the two are merged. What SQLite has to sort for that
+//! are row numbers alone: little, and nothing of a document if it is put into a temporary file.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows, Statement};
+
+use super::columns::{Column, Kind, Table, Tables};
+use super::content_index::ContentIndex;
+use super::json;
+use super::snapshot::Snapshot;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::warning::{Warning, WarningCode};
+
+/// Bytes that are gathered before they are written.
+const FLUSH: usize = 64 * 1024;
+/// Rows between two looks at whether to stop.
+const CHECK_EVERY: u32 = 256;
+/// Warnings that are kept.
+const MAX_WARNINGS: usize = 1000;
+
+impl Snapshot {
+    /// `folders.json`.
+    pub(crate) fn write_folders(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
+        let Tables { folders, folder_rules, .. } = &self.tables;
+        let rules = folder_rules.as_ref().map(|table| Belongings::rules(table, "folder_id"));
+        self.write_objects(folders, rules.as_ref(), None, out, job)
+    }
+
+    /// `documents.json`.
+    pub(crate) fn write_documents(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
+        let Tables { documents, document_rules, revisions, .. } = &self.tables;
+        let rules = document_rules.as_ref().map(|table| Belongings::rules(table, "document_id"));
+        self.write_objects(documents, rules.as_ref(), Some(&Belongings::revisions(revisions)), out, job)
+    }
+
+    /// `files.json`: the files that some revision points to.
+    pub(crate) fn write_files(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
+        let table = &self.tables.files;
+        self.reading(|connection| {
+            let mut array = Array::begin(out, job, 0);
+            let mut fetch = connection.prepare(&select_by_rowid(table))?;
+            each_file(connection, table, &self.contents, true, |rowid| {
+                let mut rows = fetch.query([rowid])?;
+                let Some(row) = rows.next()? else { return Ok(()) };
+                array.next_element()?;
+                let mut object = Object::begin(&mut array.buffer, 2);
+                object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(table, rowid, column, row))?;
+                object.end();
+                Ok(())
+            })?;
+            array.finish()
+        })
+    }
+
+    /// Whether `orphans.json` has anything to hold.
+    pub(crate) fn has_orphans(&self) -> Result<bool> {
+        self.reading(|connection| {
+            for orphans in self.orphans() {
+                let query = format!("SELECT EXISTS ({})", orphans.query("1"));
+                if connection.query_row(&query, [], |row| row.get(0))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// `orphans.json`: the revisions and rules that belong to no exported object, whole rows by table.
+    pub(crate) fn write_orphans(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
+        self.reading(|connection| {
+            out.write_all(b"{").map_err(Failure::Output)?;
+            let mut separator: &[u8] = b"\n  ";
+            for orphans in self.orphans() {
+                let table = orphans.table.with_owner(connection)?;
+                let rowid = format!("{alias}.{}", table.rowid, alias = Orphans::ALIAS);
+                let columns = format!("{}, {rowid}", table.select_list(Orphans::ALIAS));
+                let mut statement =
+                    connection.prepare(&format!("{} ORDER BY {rowid}", orphans.query(&columns)))?;
+                let mut rows = statement.query([])?;
+                let mut next = rows.next()?;
+                if next.is_none() {
+                    continue;
+                }
+                out.write_all(separator).map_err(Failure::Output)?;
+                separator = b",\n  ";
+                out.write_all(format!("\"{}\": ", table.name).as_bytes()).map_err(Failure::Output)?;
+                let mut array = Array::begin(&mut *out, job, 2);
+                while let Some(row) = next {
+                    let rowid = row.get(table.columns.len())?;
+                    array.next_element()?;
+                    let mut object = Object::begin(&mut array.buffer, 4);
+                    object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(&table, rowid, column, row))?;
+                    object.end();
+                    next = rows.next()?;
+                }
+                array.finish()?;
+            }
+            out.write_all(if separator.starts_with(b",") { b"\n}" } else { b"}" }).map_err(Failure::Output)
+        })
+    }
+
+    /// What a person should know of the rows that were written, each thing once however often they were.
+    pub(crate) fn take_warnings(&self) -> Vec<Warning> {
+        self.warnings.take()
+    }
+
+    fn write_objects(
+        &self,
+        table: &Table,
+        rules: Option<&Belongings<'_>>,
+        revisions: Option<&Belongings<'_>>,
+        out: &mut dyn Write,
+        job: &Job,
+    ) -> Result<()> {
+        self.reading(|connection| {
+            let mut rules = rules.map(|rules| rules.prepare(connection, table)).transpose()?;
+            let mut rules = rules.as_mut().map(Prepared::open).transpose()?;
+            let has_revisions = revisions.is_some();
+            let mut revisions = revisions.map(|revisions| revisions.prepare(connection, table)).transpose()?;
+            let mut revisions = revisions.as_mut().map(Prepared::open).transpose()?;
+
+            let rowid = table.rowid;
+            let query = format!("SELECT {}, o.{rowid} FROM {} o ORDER BY o.{rowid}", table.select_list("o"), table.name);
+            let mut statement = connection.prepare(&query)?;
+            let mut rows = statement.query([])?;
+            let mut array = Array::begin(out, job, 0);
+            let (known, further) = table.columns.split_at(table.known);
+            while let Some(row) = rows.next()? {
+                let rowid: i64 = row.get(table.columns.len())?;
+                array.next_element()?;
+                let mut object = Object::begin(&mut array.buffer, 2);
+                let note = |column: &Column| self.note_not_utf8(table, rowid, column, row);
+                object.columns(row, known, 0, &note)?;
+                object.key(b"\"access_rules\": ");
+                self.write_belongings(rules.as_mut(), rowid, object.buffer)?;
+                if has_revisions {
+                    object.key(b"\"revisions\": ");
+                    self.write_belongings(revisions.as_mut(), rowid, object.buffer)?;
+                }
+                object.columns(row, further, known.len(), &note)?;
+                object.end();
+            }
+            array.finish()
+        })
+    }
+
+    /// The array of what belongs to the object whose row is `owner`.
+    fn write_belongings(
+        &self,
+        belongings: Option<&mut OpenBelongings<'_, '_>>,
+        owner: i64,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        buffer.push(b'[');
+        let mut is_empty = true;
+        if let Some(belongings) = belongings {
+            while let Some(rowid) = belongings.next_of(owner)? {
+                let table = belongings.table;
+                let mut fetched = belongings.fetch.query([rowid])?;
+                let Some(row) = fetched.next()? else { continue };
+                if !is_empty {
+                    buffer.push(b',');
+                }
+                is_empty = false;
+                json::push_line(buffer, 6);
+                let mut object = Object::begin(buffer, 6);
+                object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(table, rowid, column, row))?;
+                object.end();
+            }
+        }
+        if !is_empty {
+            json::push_line(buffer, 4);
+        }
+        buffer.push(b']');
+        Ok(())
+    }
+
+    fn orphans(&self) -> impl Iterator<Item = Orphans<'_>> {
+        let Tables { documents, folders, revisions, document_rules, folder_rules, .. } = &self.tables;
+        let of = |table, owner, owners: &Table| Orphans { table, owner, owners: owners.name };
+        [
+            Some(of(revisions, "document_id", documents)),
+            document_rules.as_ref().map(|rules| of(rules, "document_id", documents)),
+            folder_rules.as_ref().map(|rules| of(rules, "folder_id", folders)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn note_not_utf8(&self, table: &Table, rowid: i64, column: &Column, row: &Row<'_>) {
+        let key = String::from_utf8_lossy(&column.key);
+        let column = key.trim_end_matches(": ").trim_matches('"');
+        let reason = format!(
+            "{column} of row {rowid} of {} is not UTF-8; its unreadable bytes were replaced (server/app.db has them)",
+            table.name
+        );
+        let mut warning = Warning::new(WarningCode::NotUtf8, reason);
+        let text = |name: &str| row.get_ref(name).ok().map(text_of);
+        match table.name {
+            "documents" => {
+                warning.document_id = text("id");
+                warning.title = text("title");
+            }
+            "document_revisions" | "document_access_rules" => warning.document_id = text("document_id"),
+            "files" => warning.file_id = text("id"),
+            _ => {}
+        }
+        self.warnings.note(warning);
+    }
+
+    /// Reads the snapshot; what SQLite says is told of the database that it was taken of.
+    pub(super) fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
+        read(&self.connection).map_err(|failure| match failure {
+            Failure::Sqlite(error) => super::snapshot::sqlite_error(&self.source, error),
+            Failure::Output(error) => {
+                error.downcast::<Error>().unwrap_or_else(|error| Error::io("write", "the archive", error))
+            }
+            Failure::Engine(error) => error,
+        })
+    }
+}
+
+/// Warnings, each once.
+#[derive(Debug, Default)]
+pub(super) struct Warnings {
+    seen: RefCell<BTreeSet<String>>,
+    kept: RefCell<Vec<Warning>>,
+}
+
+impl Warnings {
+    fn note(&self, warning: Warning) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() < MAX_WARNINGS && seen.insert(warning.reason.clone()) {
+            self.kept.borrow_mut().push(warning);
+        }
+    }
+
+    fn take(&self) -> Vec<Warning> {
+        self.kept.take()
+    }
+}
+
+/// Calls `each` with the row number of every file that some revision points to, or of every other one, in the order of ids.
+pub(super) fn each_file(
+    connection: &Connection,
+    table: &Table,
+    index: &ContentIndex,
+    of_documents: bool,
+    mut each: impl FnMut(i64) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let rowid = table.rowid;
+    let mut statement = connection.prepare(&format!("SELECT {rowid} FROM {} ORDER BY id, {rowid}", table.name))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let rowid = row.get(0)?;
+        if index.contains(rowid) == of_documents {
+            each(rowid)?;
+        }
+    }
+    Ok(())
+}
+
+/// A value as text, for what is shown and for paths.
+pub(super) fn text_of(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(value) => value.to_string(),
+        ValueRef::Real(value) => value.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// Why rows could not be read, or not be written on.
+pub(super) enum Failure {
+    Sqlite(rusqlite::Error),
+    Output(std::io::Error),
+    Engine(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+fn select_by_rowid(table: &Table) -> String {
+    format!("SELECT {} FROM {} t WHERE t.{} = ?1", table.select_list("t"), table.name, table.rowid)
+}
+
+/// What belongs to the objects of another table, and the order in which it is printed.
+struct Belongings<'a> {
+    table: &'a Table,
+    owner: &'static str,
+    order: &'static str,
+}
+
+impl<'a> Belongings<'a> {
+    fn rules(table: &'a Table, owner: &'static str) -> Self {
+        Self { table, owner, order: "id" }
+    }
+
+    fn revisions(table: &'a Table) -> Self {
+        Self { table, owner: "document_id", order: "created_time" }
+    }
+
+    fn prepare<'c>(&self, connection: &'c Connection, owners: &Table) -> rusqlite::Result<Prepared<'c, 'a>> {
+        let Self { table, owner, order } = self;
+        // CROSS JOIN keeps SQLite from going the other way round: the owners have an index on their ids, these have none on
+        // theirs.
+        let query = format!(
+            "SELECT o.{owner_rowid}, b.{rowid} FROM {name} b CROSS JOIN {owners} o ON o.id = b.{owner} \
+             ORDER BY o.{owner_rowid}, b.{order}, b.{rowid}",
+            owner_rowid = owners.rowid,
+            rowid = table.rowid,
+            name = table.name,
+            owners = owners.name,
+        );
+        Ok(Prepared {
+            table,
+            in_order: connection.prepare(&query)?,
+            fetch: connection.prepare(&select_by_rowid(table))?,
+        })
+    }
+}
+
+struct Prepared<'c, 'a> {
+    table: &'a Table,
+    in_order: Statement<'c>,
+    fetch: Statement<'c>,
+}
+
+impl<'c, 'a> Prepared<'c, 'a> {
+    fn open(&mut self) -> rusqlite::Result<OpenBelongings<'_, 'c>>
+    where
+        'a: 'c,
+    {
+        let mut rows = self.in_order.query([])?;
+        let next = OpenBelongings::advance(&mut rows)?;
+        Ok(OpenBelongings { table: self.table, rows, next, fetch: &mut self.fetch })
+    }
+}
+
+struct OpenBelongings<'s, 'c> {
+    table: &'s Table,
+    rows: Rows<'s>,
+    /// The owner's row and the row of what belongs to it.
+    next: Option<(i64, i64)>,
+    fetch: &'s mut Statement<'c>,
+}
+
+impl OpenBelongings<'_, '_> {
+    fn advance(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(i64, i64)>> {
+        rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    }
+
+    /// The next row that belongs to `owner`, which must not go backwards.
+    fn next_of(&mut self, owner: i64) -> rusqlite::Result<Option<i64>> {
+        match self.next {
+            Some((next_owner, rowid)) if next_owner == owner => {
+                self.next = Self::advance(&mut self.rows)?;
+                Ok(Some(rowid))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Rows whose owner is not there.
+struct Orphans<'a> {
+    table: &'a Table,
+    owner: &'static str,
+    owners: &'static str,
+}
+
+impl Orphans<'_> {
+    const ALIAS: &'static str = "b";
+
+    fn query(&self, what: &str) -> String {
+        let Self { table, owner, owners } = self;
+        format!(
+            "SELECT {what} FROM {} b WHERE NOT EXISTS (SELECT 1 FROM {owners} o WHERE o.id = b.{owner})",
+            table.name
+        )
+    }
+}
+
+/// An array on its way out, a piece at a time.
+struct Array<'o, 'j> {
+    out: &'o mut dyn Write,
+    job: &'j Job,
+    buffer: Vec<u8>,
+    indent: usize,
+    elements: u32,
+}
+
+impl<'o, 'j> Array<'o, 'j> {
+    fn begin(out: &'o mut dyn Write, job: &'j Job, indent: usize) -> Self {
+        let mut buffer = Vec::with_capacity(FLUSH + 4096);
+        buffer.push(b'[');
+        Self { out, job, buffer, indent, elements: 0 }
+    }
+
+    fn next_element(&mut self) -> Result<(), Failure> {
+        if self.elements.is_multiple_of(CHECK_EVERY) {
+            self.job.check()?;
+        }
+        if self.elements > 0 {
+            self.buffer.push(b',');
+        }
+        self.elements = self.elements.wrapping_add(1).max(1);
+        if self.buffer.len() >= FLUSH {
+            self.out.write_all(&self.buffer).map_err(Failure::Output)?;
+            self.buffer.clear();
+        }
+        json::push_line(&mut self.buffer, self.indent + 2);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        if self.elements > 0 {
+            json::push_line(&mut self.buffer, self.indent);
+        }
+        self.buffer.push(b']');
+        self.out.write_all(&self.buffer).map_err(Failure::Output)
+    }
+}
+
+/// An object, key by key.
+struct Object<'b> {
+    buffer: &'b mut Vec<u8>,
+    indent: usize,
+    is_empty: bool,
+}
+
+impl<'b> Object<'b> {
+    fn begin(buffer: &'b mut Vec<u8>, indent: usize) -> Self {
+        buffer.push(b'{');
+        Self { buffer, indent, is_empty: true }
+    }
+
+    fn key(&mut self, key: &[u8]) {
+        if !self.is_empty {
+            self.buffer.push(b',');
+        }
+        self.is_empty = false;
+        json::push_line(self.buffer, self.indent + 2);
+        self.buffer.extend_from_slice(key);
+    }
+
+    /// The values of `row` from its column `first` on.
+    fn columns(
+        &mut self,
+        row: &Row<'_>,
+        columns: &[Column],
+        first: usize,
+        not_utf8: &dyn Fn(&Column),
+    ) -> rusqlite::Result<()> {
+        for (index, column) in columns.iter().enumerate() {
+            self.key(&column.key);
+            let value = row.get_ref(first + index)?;
+            if !push_value(self.buffer, value, column.kind, self.indent + 2) {
+                not_utf8(column);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) {
+        if !self.is_empty {
+            json::push_line(self.buffer, self.indent);
+        }
+        self.buffer.push(b'}');
+    }
+}
+
+/// `false` for a text that is not UTF-8.
+fn push_value(buffer: &mut Vec<u8>, value: ValueRef<'_>, kind: Kind, indent: usize) -> bool {
+    match value {
+        ValueRef::Null => buffer.extend_from_slice(b"null"),
+        ValueRef::Integer(value @ (0 | 1)) if kind == Kind::Boolean => {
+            buffer.extend_from_slice(if value == 1 { b"true" } else { b"false" });
+        }
+        ValueRef::Integer(value) => json::push_integer(buffer, value),
+        ValueRef::Real(value) => json::push_float(buffer, value),
+        ValueRef::Blob(bytes) => json::push_blob(buffer, bytes, indent),
+        ValueRef::Text(bytes) => {
+            let is_embedded = kind == Kind::Json
+                && std::str::from_utf8(bytes).is_ok_and(|text| json::push_embedded(buffer, text, indent));
+            return is_embedded || json::push_text(buffer, bytes);
+        }
+    }
+    true
+}
