@@ -9,7 +9,7 @@ use crate::bench::{Bench, Start, Window, until};
 
 /// A look of the window and how its pictures' names end.
 const LOOKS: [(&str, &str, &str); 4] =
-    [("dark", "en", "dark"), ("light", "en", "light"), ("dark", "zh-CN", "dark-zh"), ("light", "zh-CN", "light-zh")];
+    [("dark", "en", "dark-en"), ("light", "en", "light-en"), ("dark", "zh-CN", "dark-zh"), ("light", "zh-CN", "light-zh")];
 
 #[test]
 #[ignore = "takes pictures: make screenshots"]
