@@ -3,17 +3,30 @@
 //! Snapshot of the database, then one pass: tar, cipher, digest, disk. The finished file is read back from disk before
 //! the key, which names its digest, and then the archive get their final names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use ts_rs::TS;
 
+use crate::archive::destination::{Claim, Place};
+use crate::archive::encrypt::{Encryptor, Written};
+use crate::archive::key::{Key, KeyFile, key_file_text};
+use crate::archive::tar_writer::{TarWriter, archive_size};
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::hex;
+use crate::job::{Job, Phase};
 use crate::names::BackupName;
-use crate::server_data::ServerData;
-use crate::verify::Verification;
-use crate::warning::Warning;
+use crate::server_data::{ServerData, Snapshot};
+use crate::verify::{Verification, verify_unpublished};
+use crate::volume;
+use crate::warning::{Warning, WarningCode};
+
+mod content;
+mod members;
+mod spool;
+
+use members::{Contents, Members};
 
 /// Where a backup goes.
 #[derive(Debug, Clone)]
@@ -163,7 +176,171 @@ pub(crate) const SPARED_ON_SERVER_DISK: u64 = 1 << 30;
 /// # Errors
 /// Any [`Error`]; nothing is left behind then.
 pub fn create(source: &ServerData, destination: &Destination, options: &Options, job: &Job) -> Result<Report> {
-    let _ = (source, destination, options);
+    let started = Instant::now();
+    let created_at = unix_now();
+    if source.contents_in_s3() && !options.allow_missing {
+        return Err(Error::ContentsInS3 { path: source.root().to_path_buf() });
+    }
+    let _only_run = source.lock()?;
+    let same_disk = check_disks(source, destination, options)?;
+    let claim = claim_names(source, destination, created_at)?;
+
+    job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
+    let snapshot = source.snapshot(options.server_stopped, job)?;
+    job.settle();
+    let contents = Contents::look_at(source, &snapshot, options, job)?;
+    let mut members = Members::prepare(source, &snapshot, contents, options.scope, created_at, job)?;
+    let expected = archive_size(members.footprint());
+    check_space(destination, expected, same_disk)?;
+    plan(&snapshot, expected, options, job);
+    for key in claim.orphaned_keys() {
+        members.warn(orphaned_key(key));
+    }
+
+    let key = Key::generate()?;
+    let written = write_archive(&claim, &key, &mut members, expected, job)?;
+    let digest = hex::encode(&written.sha256);
+    let name = claim.name().as_str();
+    let text = key_file_text(&key, created_at, name, written.size, &digest);
+    let verification = match options.verify {
+        true => Some(read_back(&claim, &KeyFile::parse_own(&text, &claim.key_path())?, job)?),
+        false => None,
+    };
+
+    job.phase(Phase::Publish, None, None)?;
+    claim.write_key(&text)?;
+    let mut report = Report {
+        outcome: Outcome::Done,
+        backup_name: name.to_owned(),
+        archive_path: claim.archive_path(),
+        key_path: claim.key_path(),
+        metadata: members.metadata().clone(),
+        scope: options.scope,
+        archive_size: written.size,
+        archive_sha256: digest,
+        members: members.count(),
+        content_bytes: members.content_bytes(),
+        snapshot_at: snapshot.taken_at(),
+        duration_seconds: 0.0,
+        verification,
+        same_disk,
+        key_beside_archive: key_dir(destination) == destination.archive_dir,
+        contents_missing: members.missing(),
+        missing_below: members.missing_below(),
+        unfinished_uploads: members.unfinished_uploads(),
+        warnings_total: members.warnings_total(),
+        warnings: members.take_warnings(),
+    };
+    claim.publish()?;
+    report.outcome = match () {
+        () if members.is_incomplete() && !options.allow_missing => Outcome::Incomplete,
+        () if report.warnings_total > 0 => Outcome::DoneWithWarnings,
+        () => Outcome::Done,
+    };
+    report.duration_seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn key_dir(destination: &Destination) -> &Path {
+    destination.key_dir.as_deref().unwrap_or(&destination.archive_dir)
+}
+
+/// Refuses folders below unmounted mount points, and says whether the archive would lie on the server's own disk.
+fn check_disks(source: &ServerData, destination: &Destination, options: &Options) -> Result<bool> {
+    for dir in [&destination.archive_dir, key_dir(destination)] {
+        if let Some(mount_point) = volume::unmounted_mount_point(dir) {
+            return Err(Error::NotMounted { path: dir.to_path_buf(), mount_point });
+        }
+    }
+    let archive_dir = destination.archive_dir.as_path();
+    let same_disk = volume::same_disk(archive_dir, source.root());
+    if same_disk && options.require_other_disk {
+        return Err(Error::SameDisk { path: archive_dir.to_path_buf() });
+    }
+    Ok(same_disk)
+}
+
+/// Claims the two names. What root writes into the server's own `content/backups` is given to that folder's owner, so
+/// that the server can read and remove it.
+fn claim_names(source: &ServerData, destination: &Destination, created_at: f64) -> Result<Claim> {
+    let servers_own = source.root().join("content/backups");
+    let place = Place {
+        archive_dir: &destination.archive_dir,
+        key_dir: key_dir(destination),
+        give_away_in: rustix::process::geteuid().is_root().then_some(servers_own.as_path()),
+    };
+    // Truncation to whole seconds is what a server does for its default name.
+    Claim::new(place, destination.name.as_ref(), created_at as u64)
+}
+
+/// Compares the disk's free space and limits with what will be written, before anything is.
+fn check_space(destination: &Destination, needed: u64, same_disk: bool) -> Result<()> {
+    let path = || destination.archive_dir.clone();
+    if volume::max_file_size(&destination.archive_dir).is_some_and(|most| most < needed) {
+        return Err(Error::FileTooLarge { path: path(), needed });
+    }
+    // A file system that does not tell is tried.
+    let Some(available) = volume::free_bytes(&destination.archive_dir) else { return Ok(()) };
+    if available < needed {
+        return Err(Error::NoSpace { path: path(), needed, available });
+    }
+    if same_disk && available - needed < SPARED_ON_SERVER_DISK {
+        return Err(Error::WouldFillServerDisk { path: path(), needed, available });
+    }
+    Ok(())
+}
+
+fn plan(snapshot: &Snapshot, expected: u64, options: &Options, job: &Job) {
+    let mut phases = vec![(Phase::Snapshot, snapshot.size()), (Phase::Encrypt, expected)];
+    if options.verify {
+        phases.push((Phase::Verify, expected));
+    }
+    job.plan(&phases, Some(snapshot.taken_at()));
+}
+
+fn write_archive(claim: &Claim, key: &Key, members: &mut Members<'_>, expected: u64, job: &Job) -> Result<Written> {
+    job.phase(Phase::Encrypt, Some(expected), Some(members.contents_total()))?;
+    let encryptor = Encryptor::start(claim.archive_writer()?, claim.archive_path(), key)?;
+    let mut tar = TarWriter::new(encryptor);
+    let written = match members.write_to(&mut tar, job) {
+        Ok(()) => tar.finish().and_then(|written| claim.seal_archive().map(|()| written)),
+        Err(error) => Err(tar.explain(error)),
+    };
+    // A wish to stop may have come through a `Write`, which cannot say so.
     job.check()?;
-    Err(Error::Cancelled)
+    job.settle();
+    written.map_err(|error| sized(error, expected))
+}
+
+/// Completes the system's short refusals with what is known here.
+fn sized(error: Error, expected: u64) -> Error {
+    match error {
+        Error::NoSpace { path, needed: 0, .. } => {
+            let available = path.parent().and_then(|dir| volume::free_bytes(dir)).unwrap_or(0);
+            Error::NoSpace { path, needed: expected, available }
+        }
+        Error::FileTooLarge { path, needed: 0 } => Error::FileTooLarge { path, needed: expected },
+        error => error,
+    }
+}
+
+/// Reads the archive from disk and checks it like any other, before it is anybody's backup.
+fn read_back(claim: &Claim, key: &KeyFile, job: &Job) -> Result<Verification> {
+    let verification = verify_unpublished(claim.archive_reader()?, &claim.archive_path(), key, &claim.key_path(), job)?;
+    match verification.damage() {
+        Some(damage) => Err(damage),
+        None => Ok(verification),
+    }
+}
+
+fn orphaned_key(path: &Path) -> Warning {
+    let reason = "an earlier run died before its archive was finished; this key opens nothing that was published beside it";
+    let mut warning = Warning::new(WarningCode::KeyWithoutArchive, reason);
+    warning.path = Some(path.display().to_string());
+    warning
+}
+
+/// Unix seconds, with the clock's fraction.
+fn unix_now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

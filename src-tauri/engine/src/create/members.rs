@@ -374,12 +374,12 @@ impl<'a> Members<'a> {
             let Ok(sealed) = record.sealed() else { return Ok(()) };
             // An escaped name does not tell the id.
             let file_id = (!member.ends_with(row.id.as_str())).then_some(row.id.as_str());
-            Ok(manifest.member(member, &sealed, file_id)?)
+            Ok(manifest.member(member, &sealed, file_id).map_err(Failure::from)?)
         })?;
         manifest.end_members()?;
         self.each_stored(|_, row, record| match record.sealed() {
             Ok(_) => Ok(()),
-            Err(code) => Ok(manifest.missing(&row.id, code, reason_of(code))?),
+            Err(code) => Ok(manifest.missing(&row.id, code, reason_of(code)).map_err(Failure::from)?),
         })?;
         for (file_id, code, reason) in &self.found.in_part {
             manifest.missing(file_id, *code, reason)?;
