@@ -43,7 +43,7 @@ fn pictures() {
         take(&window, &format!("settings-{ending}"));
         drop(window);
 
-        bench.swell(6 << 30);
+        bench.swell(3 << 30);
         let window = bench.start(start());
         window.click("start");
         window.wait_for("progress-percent");
