@@ -1,0 +1,440 @@
+/** English, which gives every language its shape. Values are texts, or functions of what they speak about. */
+import { bytes as sizeOf, number } from "../lib/format";
+import { bold, mono, shown } from "../lib/text";
+import type { ErrorTexts, FindingTexts, NotCheckedTexts, WarningTexts } from "./shape";
+
+const locale = "en";
+const n = (value: number) => number(value, locale);
+const size = (value: number | string | undefined) => sizeOf(Number(value ?? 0), locale);
+const count = (value: number, one: string, many: string) => `${n(value)} ${value === 1 ? one : many}`;
+const path = (value: string | undefined) => mono(shown(value ?? ""));
+const text = (value: string | undefined) => shown(value ?? "");
+const contents = (value: number) => count(value, "content", "contents");
+const some = (value: string | undefined) => Number(value ?? 0) > 0;
+
+const warnings: WarningTexts = {
+  missing: "Its content is missing on disk; the entry is kept.",
+  unreadable: "Its content cannot be read; the entry is kept.",
+  not_a_file: "What lies there is no regular file; the entry is kept.",
+  outside: "Its content lies outside the server’s folder and is not read; the entry is kept.",
+  unfinished: "Its upload never finished, so it has no content; nothing is lost.",
+  changed: "Its content changed while it was read; what was read is stored.",
+  sha256_mismatch: "Its content does not match the SHA-256 that the server recorded.",
+  not_utf8: "A text in the database is not UTF-8; its unreadable bytes were replaced.",
+  server_file_missing: "A file that config.toml names is missing or cannot be read.",
+  key_without_archive: "A key of an earlier run lies there whose archive was never finished.",
+};
+
+const findings: FindingTexts = {
+  digest: "Size or SHA-256 of the file is not the key file’s.",
+  truncated: "The archive is cut off.",
+  padding: "The end of the encrypted data is damaged.",
+  header: "A header in the archive makes no sense.",
+  trailing_bytes: "Something follows the end of the archive.",
+  duplicate_member: "A member appears twice.",
+  member_kind: "A member is of a kind that no backup holds.",
+  manifest: "A member is not as the manifest says.",
+  json: "A table is missing or cannot be read.",
+  counts: "The metadata’s counts are not those of the tables.",
+  sha256: "A content does not match the SHA-256 that the server recorded.",
+  content_missing: "A content that the backup never held.",
+  reference: "A reference that points nowhere.",
+};
+
+const notChecked: NotCheckedTexts = {
+  no_digest: "The key file names no SHA-256 of the archive, so nothing proves its bytes.",
+  no_manifest: "The archive has no manifest, so its members cannot be compared with one.",
+};
+
+/** By the engine's words, which are English already; only the quotation marks are ours. */
+const nameProblems: Record<string, string> = {
+  "it is empty": "it is empty",
+  "it is longer than 200 bytes": "it is longer than 200 bytes",
+  "it is a path; choose the folder separately": "it is a path; choose the folder separately",
+  'it contains ".."': "it contains “..”",
+  "it begins with a dot, which hides the file": "it begins with a dot, which hides the file",
+  "it begins or ends with a space, or ends with a dot": "it begins or ends with a space, or ends with a dot",
+  "it begins with a hyphen, which commands take for an option": "it begins with a hyphen, which commands take for an option",
+  "it contains control characters": "it contains control characters",
+  'it contains one of < > : " | ? *, which Windows does not allow':
+    "it contains one of < > : \" | ? *, which Windows does not allow",
+  "it is a device name on Windows": "it is a device name on Windows",
+};
+
+const errors: ErrorTexts = {
+  cancelled: { title: () => "Cancelled", advice: () => null },
+  not_found: {
+    title: (p) => `${path(p.path)} does not exist`,
+    advice: () => "Check the path. Is the disk that holds it mounted?",
+  },
+  permission_denied: {
+    title: (p, action) => `No permission to ${action} ${path(p.path)}`,
+    advice: () => "Run this program as the user that the server runs as, or choose a folder that you may write to.",
+  },
+  io: {
+    title: (p, action) => `Could not ${action} ${path(p.path)}: ${text(p.problem)}`,
+    advice: () => null,
+  },
+  not_cfms: {
+    title: (p) => `${path(p.path)} is not a CFMS database: ${text(p.problem)}`,
+    advice: () => "Choose the folder that the CFMS server runs in, or the app.db in it.",
+  },
+  my_sql: {
+    title: (p) => `The server at ${path(p.path)} keeps its database in MySQL, which is not a file that could be copied`,
+    advice: () =>
+      `Back up the database with ${mono("mysqldump")} and the folder ${mono("content/")} with a file backup. This program reads servers with SQLite.`,
+  },
+  contents_in_s3: {
+    title: (p) => `The server at ${path(p.path)} keeps its contents in S3 storage, not on this disk`,
+    advice: () => "Back up the bucket with the tools of its provider.",
+  },
+  config: {
+    title: (p) => `${path(p.path)} cannot be understood: ${text(p.problem)}`,
+    advice: () => "Mend config.toml; the server cannot start with it either.",
+  },
+  database_locked: {
+    title: (p) => `The database ${path(p.path)} stayed locked for ${p.seconds ?? "?"} s`,
+    advice: () => "Try again when the program that holds it has finished.",
+  },
+  database_damaged: {
+    title: (p) => `The database ${path(p.path)} cannot be read: ${text(p.problem)}`,
+    advice: () =>
+      `Check it with ${mono("sqlite3 app.db 'PRAGMA integrity_check'")}, and keep the newest older backup safe.`,
+  },
+  network_filesystem: {
+    title: (p) => `The database ${path(p.path)} lies on a network file system (${text(p.filesystem)})`,
+    advice: () =>
+      `Its locks do not reach the server. Run this program on the machine that the server runs on, or stop the server and use the command line with ${mono("--server-stopped")}.`,
+  },
+  source_busy: {
+    title: (p) => `Another backup of ${path(p.path)} is running`,
+    advice: () => "Wait until it has finished, then try again.",
+  },
+  bad_name: {
+    title: (p, _action, problem) => `“${text(p.name)}” cannot be the name of a backup: ${problem}`,
+    advice: () => "Choose another name, or leave it empty: it is then made of the time.",
+  },
+  already_exists: {
+    title: (p) => `${path(p.path)} exists already`,
+    advice: () => "Choose another name. Existing backups and keys are never overwritten.",
+  },
+  name_busy: {
+    title: (p) => `Another backup is being written to ${path(p.path)}`,
+    advice: () => "Choose another name, or wait until the other backup has finished.",
+  },
+  not_mounted: {
+    title: (p) => `Nothing is mounted on ${path(p.mount_point)}, so ${path(p.path)} would land on the wrong disk`,
+    advice: () => "Mount the disk, or choose another folder.",
+  },
+  same_disk: {
+    title: (p) => `${path(p.path)} is on the same disk as the server’s data`,
+    advice: () => "Choose a folder on another disk: a backup beside its server dies with it.",
+  },
+  no_space: {
+    title: (p) => `The disk with ${path(p.path)} is full`,
+    advice: (p) =>
+      some(p.needed)
+        ? `Needed are ${bold(size(p.needed))}, free are ${size(p.available)}. Free space there, or choose a folder on another disk.`
+        : "Free space there, or choose a folder on another disk.",
+  },
+  would_fill_server_disk: {
+    title: (p) => `The backup would leave less than 1 GiB free on the server’s own disk at ${path(p.path)}`,
+    advice: (p) =>
+      `Needed are ${bold(size(p.needed))}, free are ${size(p.available)}. Choose a folder on another disk: a full disk stops the server.`,
+  },
+  file_too_large: {
+    title: (p) =>
+      some(p.needed)
+        ? `${path(p.path)} cannot grow to ${size(p.needed)}: the limit there is reached`
+        : `${path(p.path)} cannot grow further: the limit there is reached`,
+    advice: () =>
+      `Choose a folder on another file system (FAT holds files up to 4 GiB), or raise the limit (${mono("ulimit -f")}).`,
+  },
+  key_missing: {
+    title: (p) => `No key file for ${path(p.archive)}: ${path(p.path)} does not exist`,
+    advice: () => "Find the key. Without it nobody can open this backup.",
+  },
+  key_file: {
+    title: (p) => `${path(p.path)} is not a usable key file: ${text(p.problem)}`,
+    advice: () => "Choose the .key file that was written with this archive.",
+  },
+  wrong_key: {
+    title: (p) => `${path(p.path)} does not open ${path(p.archive)}`,
+    advice: () => "Choose the .key file that was written with this archive.",
+  },
+  damaged: {
+    title: (p) => `${path(p.archive)} is damaged: ${text(p.problem)}`,
+    advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
+  },
+  truncated: {
+    title: (p) => `${path(p.archive)} is cut off: ${text(p.problem)}`,
+    advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
+  },
+  unsupported_version: {
+    title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
+    advice: () => "Use a newer release of this program.",
+  },
+  unexpected: {
+    title: (p) => `Something unexpected happened: ${text(p.problem)}`,
+    advice: () => null,
+  },
+};
+
+export const en = {
+  locale,
+  name: "English",
+  product: "CFMS Backup",
+
+  nav: { label: "Pages", backup: "Back up", settings: "Settings" },
+
+  common: {
+    browse: "Browse…",
+    show: "Show",
+    close: "Close",
+    cancel: "Cancel",
+    copy: "Copy",
+    copied: "Copied",
+    showInFolder: "Show in folder",
+    copyAsCommand: "Copy as command",
+    back: "Back",
+    remove: "Remove",
+    asStated: "as the system put it",
+    untitled: "without a title",
+  },
+
+  time: {
+    now: "just now",
+    minutes: (value: number) => `${n(value)} min ago`,
+    hours: (value: number) => `${n(value)} h ago`,
+    days: (value: number) => (value === 1 ? "yesterday" : `${n(value)} days ago`),
+    seconds: (value: number) => `${n(value)} s`,
+    duration: (hours: number, minutes: number, seconds: number) => {
+      if (hours > 0) return minutes > 0 ? `${n(hours)} h ${minutes} min` : `${n(hours)} h`;
+      if (minutes > 0) return seconds > 0 ? `${minutes} min ${seconds} s` : `${minutes} min`;
+      return `${seconds} s`;
+    },
+    shorterThanASecond: "under 1 s",
+  },
+
+  source: {
+    title: "Server on this computer",
+    emptyTitle: "Which server is to be backed up?",
+    emptyText: "Choose the folder that the CFMS server runs in, or its database file, or drop either here.",
+    chooseFolder: "Choose folder…",
+    chooseFile: "Choose database…",
+    pathLabel: "Path of the server’s folder or database",
+    pathPlaceholder: "or type its path, for example /srv/cfms",
+    recent: "Recent",
+    look: "Look",
+    lookAgain: "Look again",
+    looking: (at: string) => `Looking at ${path(at)}…`,
+    unnamed: "CFMS server",
+    folderButton: "Folder…",
+    fileButton: "Database…",
+    pickFolderTitle: "Choose the folder of the CFMS server",
+    pickFileTitle: "Choose the database of the CFMS server",
+    dropHere: "Drop the server’s folder or database here",
+    documents: (value: number): string => (value === 1 ? "document" : "documents"),
+    folders: (value: number): string => (value === 1 ? "folder" : "folders"),
+    files: (value: number): string => (value === 1 ? "file" : "files"),
+    users: (value: number): string => (value === 1 ? "user" : "users"),
+    contents: "contents",
+    lastChange: "last change",
+    unknown: "unknown",
+    missing: (value: number) =>
+      value === 1
+        ? "1 content is missing on disk. The backup will hold its entry and name it."
+        : `${n(value)} contents are missing on disk. The backup will hold their entries and name them.`,
+    noticed: (value: number) => (value === 1 ? "1 more thing was noticed." : `${n(value)} more things were noticed.`),
+    noticedOnly: (value: number) => (value === 1 ? "1 thing was noticed." : `${n(value)} things were noticed.`),
+    incomplete: (missing: number, files: number, below: string | null) =>
+      `${bold(n(missing))} of ${count(files, "content is", "contents are")} missing${
+        below === null ? " on disk" : ` below ${path(below)}`
+      }. Is a disk not mounted? A backup without them must not be relied on.`,
+    allowMissing: "Back up what is there, and take that as done",
+    outside: (folder: string) => `Some contents lie outside the server’s folder, below ${path(folder)}. They are not read unless you allow it.`,
+    allowOutside: "Read files below it too",
+    allowedOutside: (folder: string) => `Also reads files below ${path(folder)}.`,
+    forbidOutside: "Do not read",
+    dialogTitle: (value: number) => (value === 1 ? "1 thing to know about this server" : `${n(value)} things to know about this server`),
+    dialogText: "A backup is made all the same. It stores this list, so that it is known when the backup is restored.",
+    dialogCut: (value: number) => `The first ${n(value)} are listed.`,
+  },
+
+  destination: {
+    title: "What and where to",
+    includes: "Includes",
+    whole: "Whole server",
+    documents: "Documents only",
+    wholeText: "documents, users, groups, configuration, TLS pair",
+    documentsText: "folders, documents, revisions and access rules; nobody’s account",
+    archive: "Archive folder",
+    key: "Key folder",
+    name: "Name",
+    besideArchive: "beside the archive",
+    pickArchiveTitle: "Choose the folder of the archive",
+    pickKeyTitle: "Choose the folder of the key",
+    nameHint: "Left empty, the name is made of the time.",
+    created: "This folder will be created.",
+    sameDisk: "On the same disk as the server: if that disk dies, both are gone.",
+    keyBeside: "Key and archive lie together: whoever copies this folder can read the backup.",
+    dropArchive: "Drop the archive’s folder here",
+    dropKey: "Drop the key’s folder here",
+  },
+
+  bar: {
+    start: "Back up",
+    space: (needed: number, free: number, at: string) => `About ${bold(size(needed))}; ${size(free)} free on ${path(at)}`,
+    spaceUnknown: (needed: number) => `About ${bold(size(needed))}`,
+    unverified: "not read back afterwards (Settings)",
+    why: {
+      noSource: "Choose a server first.",
+      looking: "The server is being looked at.",
+      sourceError: "This server cannot be backed up as it is: see above.",
+      incomplete: "Most contents are missing: mount their disk, or tick the box above.",
+      noFolder: "Choose a folder for the archive.",
+      badName: "This name cannot be used: see above.",
+      archiveProblem: "The archive cannot go into this folder: see above.",
+      keyProblem: "The key cannot go into this folder: see above.",
+      noSpace: (needed: number, free: number, at: string) => `Needs about ${bold(size(needed))}, and ${size(free)} are free on ${path(at)}.`,
+    },
+  },
+
+  progress: {
+    title: "Backing up",
+    stopping: "Stopping…",
+    phases: {
+      snapshot: "Snapshot",
+      survey: "Survey",
+      encrypt: "Encrypt contents",
+      verify: "Read back and verify",
+      publish: "Publish",
+    },
+    notVerified: "not asked for",
+    percent: "Progress of the whole backup",
+    asOf: (documents: number, time: string) => `${count(documents, "document", "documents")} as of ${time}`,
+    preparing: "The state of the server is being taken.",
+    left: (time: string) => `about ${bold(time)} left`,
+    working: "measuring…",
+    almost: "almost done",
+    rate: (rate: number) => `${size(rate)}/s`,
+    warnings: (value: number) => count(value, "warning so far", "warnings so far"),
+    warning: (title: string, problem: string) => `“${text(title)}”: ${problem}`,
+    serverWorks: "The server keeps working meanwhile.",
+    cancel: "Cancel: nothing will be left behind",
+    spoken: (percent: number, phase: string) => `${percent} percent, ${phase}`,
+    windowTitle: (percent: number) => `${percent} % – CFMS Backup`,
+  },
+
+  done: {
+    verified: "Backed up and verified",
+    verifiedWarnings: (value: number) => `Backed up and verified, with ${count(value, "warning", "warnings")}`,
+    unverified: "Backed up, not verified",
+    unverifiedWarnings: (value: number) => `Backed up, not verified, with ${count(value, "warning", "warnings")}`,
+    incomplete: "The backup is incomplete",
+    incompleteText: (missing: number, files: number, below: string | null) =>
+      `It lacks ${bold(n(missing))} of ${contents(files)}${
+        below === null ? "" : `, which should be below ${path(below)}`
+      }. Do not rely on it: mount the disk that holds them, then back up again.`,
+    archive: "Archive",
+    key: "Key",
+    sha256: "SHA-256",
+    copySha: "Copy the SHA-256",
+    copyPath: "Copy the path",
+    metadata: "Metadata",
+    version: "Version",
+    created: "Created",
+    includes: "Includes",
+    wholeServer: "whole server",
+    documentsOnly: "documents only",
+    documents: "Documents",
+    folders: "Folders",
+    files: "Files",
+    contents: "Contents",
+    took: "Took",
+    snapshot: "State of",
+    warnings: "Warnings",
+    check: "Check",
+    readBack: (members: number) => `Read back from disk: ${count(members, "member", "members")}, every byte as written.`,
+    notReadBack: "Not read back. To check it later, run:",
+    noWarnings: "Nothing is missing: every content that the server has is in it.",
+    findings: "Noted while reading back",
+    unfinished: (value: number) =>
+      `${count(value, "upload was", "uploads were")} never finished and ${value === 1 ? "has" : "have"} no content; nothing is lost with ${value === 1 ? "it" : "them"}.`,
+    keepKey: "Keep the key safe",
+    keepKeyText: "Without it nobody can open this backup, not even we.",
+    keyBeside: "It lies beside the archive: whoever copies that folder can read the backup. Keep a copy elsewhere, and move this one away.",
+    sameDisk: "The archive lies on the disk of the server. Copy it to another disk: it dies with this one.",
+    again: "Back up again",
+    done: "Done",
+    notification: "Backup finished",
+  },
+
+  cancelled: {
+    title: "Cancelled",
+    heading: "The backup was stopped",
+    text: "Nothing was left behind: the unfinished archive and its key were removed. Earlier backups and the server were not touched.",
+    again: "Back up again",
+    form: "Back to the form",
+  },
+
+  failed: {
+    title: "The backup failed",
+    nothingLeft: "Nothing was left behind: the unfinished archive and its key were removed, earlier backups were not touched.",
+    after: (done: number, total: number) => `After ${size(done)} of ${size(total)}.`,
+    tryAgain: "Try again",
+    chooseFolder: "Choose another folder…",
+    changeName: "Change the name",
+    changeSource: "Choose another server",
+    form: "Back to the form",
+    details: "Details",
+    copyAll: "Copy all",
+    notification: "Backup failed",
+    noAdvice: "Try again; if it happens again, the details help whoever looks after the server.",
+  },
+
+  closing: {
+    title: "A backup is running",
+    text: (percent: number) => `It is at ${percent} %. If the window closes now, the backup is stopped, and nothing is left behind.`,
+    keep: "Keep backing up",
+    stop: "Stop and close",
+    stopping: "Stopping…",
+  },
+
+  settings: {
+    appearance: "Appearance",
+    language: "Language",
+    languageSystem: "As the system",
+    theme: "Theme",
+    themes: { system: "As the system", light: "Light", dark: "Dark" },
+    backups: "Backups",
+    archiveDir: "Archive folder",
+    archiveDirText: "Offered for every backup; the last one used.",
+    archiveDirNone: "the server’s own content/backups",
+    keyDir: "Key folder",
+    keyDirText: "Best on another disk or a USB stick.",
+    verify: "Verify after backup",
+    verifyText: "The finished archive is read back from disk and every byte compared.",
+    notifications: "Notifications",
+    notificationsText: "Tell me when a backup ends while the window is in the background.",
+    about: "About",
+    version: "Version",
+    logs: "Logs",
+    logsText: "When something ran and how it ended; no titles, no keys.",
+    openLogs: "Open folder",
+    licences: "Licences",
+    licencesText: "Of this program and of what it is made of.",
+    showLicences: "Show",
+    notSaved: "The settings could not be saved.",
+    loading: "Reading the licences…",
+  },
+
+  start: { failed: "The application did not start as it should." },
+
+  warnings,
+  findings,
+  notChecked,
+  nameProblems,
+  actions: {} as Record<string, string>,
+  errors,
+};

@@ -1,0 +1,90 @@
+/**
+ * The border to the application: the only file that knows Tauri. One function a command, named as the command.
+ * Every call that can fail rejects with an `ErrorReport`, or, if the application itself is at fault, with anything.
+ */
+import { Channel, invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import { getCurrentWebview } from "@tauri-apps/api/webview";
+import type { AppState } from "./bindings/AppState";
+import type { BackupRequest } from "./bindings/BackupRequest";
+import type { ErrorReport } from "./bindings/ErrorReport";
+import type { Event } from "./bindings/Event";
+import type { Outlook } from "./bindings/Outlook";
+import type { Report } from "./bindings/Report";
+import type { Settings } from "./bindings/Settings";
+import type { Survey } from "./bindings/Survey";
+
+export const appState = () => invoke<AppState>("app_state");
+
+export const saveSettings = (settings: Settings) => invoke<void>("save_settings", { settings });
+
+/** Looks at a server's folder or database. `allowOutside`: further folders that contents may be read from. */
+export const survey = (path: string, allowOutside: string[]) => invoke<Survey>("survey", { path, allowOutside });
+
+/** What would happen at a destination, for a backup of about `needed` bytes. */
+export const destinationOutlook = (
+  archiveDir: string,
+  keyDir: string | null,
+  source: string | null,
+  needed: number | null,
+) => invoke<Outlook>("destination_outlook", { archiveDir, keyDir, source, needed });
+
+/** What is wrong with a name of a backup; `null` if nothing is. */
+export const checkName = (name: string) => invoke<ErrorReport | null>("check_name", { name });
+
+/** Makes a backup; `onEvent` hears of its progress until the promise settles. */
+export function startBackup(request: BackupRequest, onEvent: (event: Event) => void): Promise<Report> {
+  const channel = new Channel<Event>();
+  channel.onmessage = onEvent;
+  return invoke<Report>("start_backup", { request, onEvent: channel });
+}
+
+export const cancelBackup = () => invoke<void>("cancel_backup");
+
+/** The command line that does the same as `request`, quoted for a shell. */
+export const backupCommand = (request: BackupRequest) => invoke<string>("backup_command", { request });
+
+/** Asks for a folder with the system's dialog; `null` if the person thought better of it. */
+export const pickFolder = (title: string, start: string | null) =>
+  invoke<string | null>("pick_folder", { title, start });
+
+/** Asks for a server's folder, or for its database file. */
+export const pickSource = (title: string, start: string | null, kind: "folder" | "file") =>
+  invoke<string | null>("pick_source", { title, start, kind });
+
+export const showInFolder = (path: string) => invoke<void>("show_in_folder", { path });
+
+/** Puts `text` on the clipboard, through the application where the page may not. */
+export async function copyText(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    await invoke<void>("copy_text", { text });
+  }
+}
+
+/** Shows whole percents in the window's title and in the task bar; `null` ends it. */
+export const setProgress = (percent: number | null) => invoke<void>("set_progress", { percent });
+
+export const notify = (title: string, body: string) => invoke<void>("notify", { title, body });
+
+/** Closes the window, whatever is going on. */
+export const closeWindow = () => invoke<void>("close_window");
+
+export const licences = () => invoke<string>("licences");
+
+export const openLogsFolder = () => invoke<void>("open_logs_folder");
+
+/** Calls `ask` when the person closes the window while a backup is running. */
+export const onCloseRequested = (ask: () => void) => listen("close-requested", ask);
+
+/** A file or folder that is dragged over the window. Positions are in CSS pixels. */
+export type Drag = { at: { x: number; y: number } | null; dropped: string[] };
+
+export const onDrag = (handle: (drag: Drag) => void) =>
+  getCurrentWebview().onDragDropEvent(({ payload }) => {
+    if (payload.type === "leave") return handle({ at: null, dropped: [] });
+    const scale = window.devicePixelRatio || 1;
+    const at = { x: payload.position.x / scale, y: payload.position.y / scale };
+    handle({ at, dropped: payload.type === "drop" ? payload.paths : [] });
+  });

@@ -1,0 +1,34 @@
+/** Files that are dragged over the window: which part of it would take them. */
+import type { Drag } from "./api";
+
+class DropTarget {
+  /** The name of the part under the pointer while something is dragged. */
+  over = $state<string | null>(null);
+  readonly #takers = new Map<string, (path: string) => void>();
+
+  /** An attachment: the element takes what is dropped on it. `name` also answers for the whole window if `"source"`. */
+  takes(name: string, take: (path: string) => void) {
+    return (element: HTMLElement) => {
+      element.dataset.drop = name;
+      this.#takers.set(name, take);
+      return () => {
+        if (this.#takers.get(name) === take) this.#takers.delete(name);
+      };
+    };
+  }
+
+  follow({ at, dropped }: Drag): void {
+    const under = at === null ? null : this.#nameAt(at);
+    this.over = dropped.length > 0 ? null : under;
+    const [path] = dropped;
+    if (path !== undefined && under !== null) this.#takers.get(under)?.(path);
+  }
+
+  #nameAt({ x, y }: { x: number; y: number }): string | null {
+    const element = document.elementFromPoint(x, y)?.closest<HTMLElement>("[data-drop]");
+    const name = element?.dataset.drop ?? "source";
+    return this.#takers.has(name) ? name : null;
+  }
+}
+
+export const dropTarget = new DropTarget();

@@ -1,0 +1,221 @@
+/**
+ * One backup, from the click to its end. The views only show what is here.
+ *
+ * The engine's events carry absolute values, so a lost one heals with the next. What is shown of them never runs
+ * backwards: the percent counts bytes over all planned phases, reading back included, and 100 is reached by the end alone.
+ */
+import * as api from "./api";
+import type { BackupRequest } from "./bindings/BackupRequest";
+import type { Event } from "./bindings/Event";
+import type { Phase } from "./bindings/Phase";
+import type { PlannedPhase } from "./bindings/PlannedPhase";
+import type { Report } from "./bindings/Report";
+import type { Survey } from "./bindings/Survey";
+import type { Warning } from "./bindings/Warning";
+import { asFailure, type Failure } from "./errors";
+
+/** What a backup looks like from outside: none yet, running, or one of the five endings. */
+export type Face = "idle" | "running" | "done" | "done_with_warnings" | "incomplete" | "cancelled" | "failed";
+
+export type StepState = "done" | "now" | "ahead" | "skipped";
+export type Step = { phase: Phase; state: StepState; fraction: number };
+
+/** The steps that are shown; looking at the contents is part of taking the state. */
+const STEPS: Phase[] = ["snapshot", "encrypt", "verify", "publish"];
+
+/** Weight of the newest measurement in the smoothed rate, for each second that it spans. */
+const RATE_WEIGHT = 0.3;
+/** Measuring over less than this says more of the disk's cache than of the backup. Milliseconds. */
+const RATE_SPAN = 500;
+/** How long a rate is watched before it is believed. Milliseconds. */
+const RATE_TRUSTED_AFTER = 2000;
+
+export class BackupJob {
+  face = $state<Face>("idle");
+  /** Stopping was asked for, and the end is awaited. */
+  stopping = $state(false);
+  request = $state.raw<BackupRequest | null>(null);
+  /** What was known of the server when the backup began. */
+  survey = $state.raw<Survey | null>(null);
+
+  phase = $state<Phase | null>(null);
+  snapshotAt = $state<number | null>(null);
+  /** Bytes of the phase that is running. */
+  bytes = $state(0);
+  total = $state<number | null>(null);
+  item = $state<string | null>(null);
+  items = $state(0);
+  itemsTotal = $state<number | null>(null);
+  /** Whole percents of the whole backup. */
+  percent = $state(0);
+  /** Bytes a second of the phase that is running, smoothed; `null` while too little is known. */
+  rate = $state<number | null>(null);
+  /** Seconds to the end of the backup, reading back included. */
+  secondsLeft = $state<number | null>(null);
+  warningsCount = $state(0);
+  lastWarning = $state.raw<Warning | null>(null);
+
+  report = $state.raw<Report | null>(null);
+  failure = $state.raw<Failure | null>(null);
+  endedAt = $state<Date | null>(null);
+
+  readonly running = $derived(this.face === "running");
+  readonly ended = $derived(this.face !== "idle" && this.face !== "running");
+  readonly steps: Step[] = $derived(this.#stepsNow());
+
+  #plan: PlannedPhase[] = $state.raw([]);
+  #measured = { at: 0, bytes: 0, since: 0 };
+  readonly #now: () => number;
+
+  /** `now`: a clock that never goes back, in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Makes the backup. Settles when it has ended, whichever way; how, the face says. */
+  async start(request: BackupRequest, survey: Survey | null): Promise<void> {
+    if (this.running) return;
+    this.#reset();
+    this.request = request;
+    this.survey = survey;
+    this.face = "running";
+    try {
+      this.report = await api.startBackup(request, (event) => this.hear(event));
+      this.percent = 100;
+      this.face = this.report.outcome;
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      this.failure = failure;
+      this.face = failure.code === "cancelled" ? "cancelled" : "failed";
+    }
+    this.endedAt = new Date();
+    this.stopping = false;
+  }
+
+  /** Asks the backup to stop. It may still end otherwise, if it was at its end already. */
+  async cancel(): Promise<void> {
+    if (!this.running || this.stopping) return;
+    this.stopping = true;
+    try {
+      await api.cancelBackup();
+    } catch {
+      // The backup goes on, so its button must work again.
+      this.stopping = false;
+    }
+  }
+
+  /** Forgets an ended backup: the form is shown again. */
+  dismiss(): void {
+    if (this.running) return;
+    this.#reset();
+    this.face = "idle";
+  }
+
+  hear(event: Event): void {
+    if (!this.running) return;
+    if (event.event === "plan") {
+      this.#plan = event.phases;
+      this.snapshotAt = event.snapshot_at;
+    } else if (event.event === "phase") {
+      this.phase = event.phase;
+      this.total = event.total;
+      this.bytes = 0;
+      this.items = 0;
+      this.itemsTotal = null;
+      this.item = null;
+      this.rate = null;
+      const now = this.#now();
+      this.#measured = { at: now, bytes: 0, since: now };
+    } else if (event.event === "done") {
+      this.bytes = Math.max(this.bytes, event.bytes);
+      this.items = Math.max(this.items, event.items);
+      this.itemsTotal = event.items_total;
+      this.item = event.item;
+      this.#measure();
+    } else {
+      this.warningsCount += 1;
+      this.lastWarning = event.warning;
+      return;
+    }
+    this.percent = Math.max(this.percent, this.#percentNow());
+    this.secondsLeft = this.#secondsLeftNow();
+  }
+
+  #percentNow(): number {
+    const whole = sum(this.#plan);
+    if (whole === 0) return 0;
+    return Math.min(99, Math.floor((this.#doneOfPlan() / whole) * 100));
+  }
+
+  #doneOfPlan(): number {
+    const current = this.#currentIndex();
+    if (current < 0) return 0;
+    const here = this.#plan[current]?.total ?? 0;
+    return sum(this.#plan.slice(0, current)) + Math.min(this.bytes, here);
+  }
+
+  /** Where in the plan the running phase is; a phase that was not planned lies behind those planned before it. */
+  #currentIndex(): number {
+    if (this.phase === null) return -1;
+    const phase = this.phase;
+    const exact = this.#plan.findIndex((planned) => planned.phase === phase);
+    if (exact >= 0) return exact;
+    const order = ORDER.indexOf(phase);
+    return this.#plan.filter((planned) => ORDER.indexOf(planned.phase) < order).length;
+  }
+
+  #measure(): void {
+    const now = this.#now();
+    const span = now - this.#measured.at;
+    if (span < RATE_SPAN) return;
+    const rate = ((this.bytes - this.#measured.bytes) / span) * 1000;
+    const weight = 1 - (1 - RATE_WEIGHT) ** (span / 1000);
+    this.rate = this.rate === null ? rate : this.rate + (rate - this.rate) * weight;
+    this.#measured = { ...this.#measured, at: now, bytes: this.bytes };
+  }
+
+  /** The phases ahead are taken to run at the rate of the one that is running: reading back is rarely slower. */
+  #secondsLeftNow(): number | null {
+    const watched = this.#now() - this.#measured.since;
+    if (this.rate === null || this.rate <= 0 || (this.secondsLeft === null && watched < RATE_TRUSTED_AFTER)) {
+      return this.phase === "verify" || this.phase === "publish" ? this.secondsLeft : null;
+    }
+    return (sum(this.#plan) - this.#doneOfPlan()) / this.rate;
+  }
+
+  #stepsNow(): Step[] {
+    const verify = this.request?.verify ?? true;
+    const at = this.phase === null ? 0 : STEPS.indexOf(this.phase === "survey" ? "snapshot" : this.phase);
+    return STEPS.map((phase, index) => {
+      if (phase === "verify" && !verify) return { phase, state: "skipped", fraction: 0 };
+      if (index < at) return { phase, state: "done", fraction: 1 };
+      if (index > at) return { phase, state: "ahead", fraction: 0 };
+      return { phase, state: "now", fraction: this.total ? Math.min(1, this.bytes / this.total) : 0 };
+    });
+  }
+
+  #reset(): void {
+    this.stopping = false;
+    this.phase = null;
+    this.snapshotAt = null;
+    this.bytes = 0;
+    this.total = null;
+    this.item = null;
+    this.items = 0;
+    this.itemsTotal = null;
+    this.percent = 0;
+    this.rate = null;
+    this.secondsLeft = null;
+    this.warningsCount = 0;
+    this.lastWarning = null;
+    this.report = null;
+    this.failure = null;
+    this.endedAt = null;
+    this.#plan = [];
+    this.#measured = { at: 0, bytes: 0, since: 0 };
+  }
+}
+
+const ORDER: Phase[] = ["snapshot", "survey", "encrypt", "verify", "publish"];
+
+const sum = (phases: PlannedPhase[]) => phases.reduce((total, { total: bytes }) => total + bytes, 0);

@@ -1,0 +1,179 @@
+/** What lives as long as the window: the settings, the page that is shown, the form and the backup. */
+import { language } from "../i18n/language.svelte";
+import * as api from "./api";
+import type { AppState } from "./bindings/AppState";
+import type { Settings } from "./bindings/Settings";
+import { asFailure, type Failure } from "./errors";
+import { BackupForm } from "./form.svelte";
+import { BackupJob } from "./job.svelte";
+import { plain } from "./text";
+
+export type Page = "backup" | "settings";
+
+/** How many sources are offered again. */
+const RECENT = 5;
+
+export class Session {
+  page = $state<Page>("backup");
+  app = $state.raw<AppState | null>(null);
+  settings = $state.raw<Settings>({
+    language: "system",
+    theme: "system",
+    archive_dir: null,
+    key_dir: null,
+    verify: true,
+    notifications: true,
+    last_source: null,
+    recent_sources: [],
+  });
+  settingsFailure = $state.raw<Failure | null>(null);
+  startFailure = $state.raw<Failure | null>(null);
+  /** The person closed the window while a backup is running, and is asked. */
+  closing = $state(false);
+  /** A system dialog is open. */
+  picking = $state(false);
+
+  readonly form = new BackupForm();
+  readonly job = new BackupJob();
+  readonly #systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  /** Loads the settings and looks at the source that was used last. */
+  async open(): Promise<void> {
+    this.#systemIsDark.addEventListener("change", () => this.#dress());
+    try {
+      this.app = await api.appState();
+      this.settings = this.app.settings;
+    } catch (thrown) {
+      this.startFailure = asFailure(thrown);
+    }
+    language.choose(this.settings.language, this.app?.locale ?? "en");
+    this.#dress();
+    this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+    const source = this.app?.demo ?? this.settings.last_source ?? this.app?.data_dir_last ?? null;
+    if (source !== null) void this.form.look(source);
+  }
+
+  /** Changes settings, at once and on disk. */
+  async change(changes: Partial<Settings>): Promise<void> {
+    this.settings = { ...this.settings, ...changes };
+    language.choose(this.settings.language, this.app?.locale ?? "en");
+    this.#dress();
+    if ("archive_dir" in changes || "key_dir" in changes) {
+      this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+    }
+    try {
+      await api.saveSettings(this.settings);
+      this.settingsFailure = null;
+    } catch (thrown) {
+      this.settingsFailure = asFailure(thrown);
+    }
+  }
+
+  /** Looks at a source that the person named, and remembers it if it is one. */
+  async look(path: string): Promise<void> {
+    if (!(await this.form.look(path))) return;
+    const source = this.form.lookedAt ?? path;
+    if (this.settings.last_source === source) return;
+    const recent = [source, ...this.settings.recent_sources.filter((other) => other !== source)].slice(0, RECENT);
+    await this.change({ last_source: source, recent_sources: recent });
+  }
+
+  /** Asks for a source with the system's dialog, one at a time. */
+  async chooseSource(kind: "folder" | "file"): Promise<void> {
+    const { source } = language.t;
+    const title = kind === "folder" ? source.pickFolderTitle : source.pickFileTitle;
+    const start = this.form.survey?.root ?? this.app?.home ?? null;
+    const path = await this.pick(() => api.pickSource(title, start, kind));
+    if (path !== null) await this.look(path);
+  }
+
+  /** Shows a system dialog unless one is open: they do not block the window, and two would be a riddle. */
+  async pick(ask: () => Promise<string | null>): Promise<string | null> {
+    if (this.picking) return null;
+    this.picking = true;
+    try {
+      return await ask();
+    } catch {
+      return null;
+    } finally {
+      this.picking = false;
+    }
+  }
+
+  /** Begins the backup that the form describes. */
+  async start(): Promise<void> {
+    if (this.form.obstacle !== null) return;
+    const { archiveDir, keyDir } = this.form;
+    const archive_dir = this.form.usesOwnBackupsFolder ? this.settings.archive_dir : archiveDir.trim();
+    const key_dir = keyDir.trim() || null;
+    if (archive_dir !== this.settings.archive_dir || key_dir !== this.settings.key_dir) {
+      this.settings = { ...this.settings, archive_dir, key_dir };
+      // Offering the folders again is a kindness: if it fails, the backup is no worse for it.
+      void api.saveSettings(this.settings).catch(() => undefined);
+    }
+    await this.#run(() => this.job.start(this.form.request(this.settings.verify), this.form.survey));
+  }
+
+  /** Does the same once more. */
+  async tryAgain(): Promise<void> {
+    const { request, survey } = this.job;
+    if (request !== null) await this.#run(() => this.job.start(request, survey));
+  }
+
+  /** Shows the form as it was; free space and names are as they are now. */
+  backToForm(): void {
+    this.job.dismiss();
+    this.form.foresee();
+  }
+
+  /** After a backup that was done: a name belongs to one backup. */
+  finish(): void {
+    this.form.chooseName("");
+    this.backToForm();
+    if (this.form.lookedAt !== null) void this.form.look(this.form.lookedAt);
+  }
+
+  /** Stops the backup, waits for its end, and closes the window. */
+  async stopAndClose(): Promise<void> {
+    await this.job.cancel();
+    await this.#running;
+    await api.closeWindow();
+  }
+
+  #running: Promise<void> = Promise.resolve();
+
+  async #run(work: () => Promise<void>): Promise<void> {
+    this.page = "backup";
+    this.#running = work();
+    await this.#running;
+    this.closing = false;
+    this.#tell();
+  }
+
+  /** Says how a backup ended to a person who looks elsewhere. */
+  #tell(): void {
+    const away = document.hidden || !document.hasFocus();
+    if (!away || !this.settings.notifications || this.job.face === "cancelled") return;
+    const { t } = language;
+    const title = this.job.face === "failed" ? t.failed.notification : t.done.notification;
+    void api.notify(title, plain(headline(this.job))).catch(() => undefined);
+  }
+
+  #dress(): void {
+    const { theme } = this.settings;
+    const dark = theme === "dark" || (theme === "system" && this.#systemIsDark.matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+  }
+}
+
+/** How a backup ended, in one line. */
+export function headline(job: BackupJob): string {
+  const { done, cancelled, failed } = language.t;
+  const { face, report } = job;
+  if (face === "failed") return failed.title;
+  if (report === null) return cancelled.title;
+  if (face === "incomplete") return done.incomplete;
+  const warnings = report.warnings.length;
+  if (report.verification === null) return warnings > 0 ? done.unverifiedWarnings(warnings) : done.unverified;
+  return warnings > 0 ? done.verifiedWarnings(warnings) : done.verified;
+}
