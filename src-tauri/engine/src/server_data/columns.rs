@@ -72,12 +72,8 @@ const FOLDERS: Known = Known {
     owner: None,
     reserved: &["access_rules"],
 };
-const FILES: Known = Known {
-    name: "files",
-    columns: &["id", "sha256", "path", "created_time", "active"],
-    owner: None,
-    reserved: &[],
-};
+const FILES: Known =
+    Known { name: "files", columns: &["id", "sha256", "path", "created_time", "active"], owner: None, reserved: &[] };
 const REVISIONS: Known = Known {
     name: "document_revisions",
     columns: &["id", "document_id", "file_id", "created_time"],

@@ -133,8 +133,7 @@ impl Snapshot {
     ) -> Result<()> {
         self.reading(|connection| {
             let files = &self.tables.files;
-            let query =
-                format!("SELECT id, path, sha256, active FROM {} WHERE {} = ?1", files.name, files.rowid);
+            let query = format!("SELECT id, path, sha256, active FROM {} WHERE {} = ?1", files.name, files.rowid);
             let mut fetch = connection.prepare(&query)?;
             let mut owners = Owners::prepare(connection, &self.tables)?;
             each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
@@ -185,8 +184,7 @@ struct Owners<'c> {
 impl<'c> Owners<'c> {
     fn prepare(connection: &'c Connection, tables: &Tables) -> rusqlite::Result<Self> {
         let Tables { documents, folders, .. } = tables;
-        let document =
-            format!("SELECT id, title, folder_id FROM {} WHERE {} = ?1", documents.name, documents.rowid);
+        let document = format!("SELECT id, title, folder_id FROM {} WHERE {} = ?1", documents.name, documents.rowid);
         let folder = format!("SELECT name, parent_id FROM {} WHERE id = ?1", folders.name);
         Ok(Self { document: connection.prepare(&document)?, folder: connection.prepare(&folder)?, last: None })
     }

@@ -359,7 +359,9 @@ impl Trouble {
         match self {
             Self::Refused(refusal) => refusal,
             Self::Link(name) if name.is_empty() => outside("it is a link, and links are not followed"),
-            Self::Link(name) => outside(&format!("its path leads through the link {name:?}, and links are not followed")),
+            Self::Link(name) => {
+                outside(&format!("its path leads through the link {name:?}, and links are not followed"))
+            }
             Self::Io(error) if error.kind() == ErrorKind::NotFound => missing("it is not on disk"),
             Self::Io(error) if error.raw_os_error() == Some(Errno::ENAMETOOLONG as i32) => {
                 missing("its path is longer than any file's can be")
@@ -371,9 +373,7 @@ impl Trouble {
             Self::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
                 Refusal { code: WarningCode::Unreadable, reason: "no permission to read it".to_owned() }
             }
-            Self::Io(error) => {
-                Refusal { code: WarningCode::Unreadable, reason: format!("it cannot be read: {error}") }
-            }
+            Self::Io(error) => Refusal { code: WarningCode::Unreadable, reason: format!("it cannot be read: {error}") },
         }
     }
 }

@@ -373,8 +373,31 @@ mod tests {
     #[test]
     fn what_is_no_json_is_not_embedded_and_leaves_nothing() {
         for text in [
-            "", " ", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "01", "1.", ".5", "+1", "1e", "-", "nul", "NaN", "Infinity",
-            "'a'", "\"a", "\"\\x\"", "\"\\u12\"", "\"\n\"", "[1] 2", "{1:2}", "[1 2]", "truefalse", "\u{feff}1",
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "nul",
+            "NaN",
+            "Infinity",
+            "'a'",
+            "\"a",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\n\"",
+            "[1] 2",
+            "{1:2}",
+            "[1 2]",
+            "truefalse",
+            "\u{feff}1",
         ] {
             let mut out = b"before".to_vec();
             assert!(!push_embedded(&mut out, text, 0), "{text:?}");

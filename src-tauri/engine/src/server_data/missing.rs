@@ -23,9 +23,7 @@ impl MissingBelow {
         let folder = path.as_ref().parent().unwrap_or(Path::new(""));
         match &mut self.common {
             None => self.common = Some(folder.to_path_buf()),
-            Some(common) => {
-                while !folder.starts_with(&*common) && common.pop() {}
-            }
+            Some(common) => while !folder.starts_with(&*common) && common.pop() {},
         }
     }
 

@@ -28,6 +28,8 @@ mod server_files;
 mod snapshot;
 mod source;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use config::Config;
 pub(crate) use content_index::{ContentIndex, ContentRow, WhichContents};

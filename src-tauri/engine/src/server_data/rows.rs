@@ -82,8 +82,7 @@ impl Snapshot {
                 let table = orphans.table.with_owner(connection)?;
                 let rowid = format!("{alias}.{}", table.rowid, alias = Orphans::ALIAS);
                 let columns = format!("{}, {rowid}", table.select_list(Orphans::ALIAS));
-                let mut statement =
-                    connection.prepare(&format!("{} ORDER BY {rowid}", orphans.query(&columns)))?;
+                let mut statement = connection.prepare(&format!("{} ORDER BY {rowid}", orphans.query(&columns)))?;
                 let mut rows = statement.query([])?;
                 let mut next = rows.next()?;
                 if next.is_none() {
@@ -128,7 +127,8 @@ impl Snapshot {
             let mut revisions = revisions.as_mut().map(Prepared::open).transpose()?;
 
             let rowid = table.rowid;
-            let query = format!("SELECT {}, o.{rowid} FROM {} o ORDER BY o.{rowid}", table.select_list("o"), table.name);
+            let query =
+                format!("SELECT {}, o.{rowid} FROM {} o ORDER BY o.{rowid}", table.select_list("o"), table.name);
             let mut statement = connection.prepare(&query)?;
             let mut rows = statement.query([])?;
             let mut array = Array::begin(out, job, 0);

@@ -88,11 +88,7 @@ impl DatabaseFiles {
     /// What the files look like, to tell later whether they changed.
     pub(super) fn state(&self) -> io::Result<State> {
         let [journal, wal] = COMPANIONS.map(|suffix| Stamp::of(&self.beside(suffix)));
-        Ok(State {
-            main: Stamp::of(&self.main)?,
-            beside: [journal?, wal?],
-            has_shm: self.beside("-shm").exists(),
-        })
+        Ok(State { main: Stamp::of(&self.main)?, beside: [journal?, wal?], has_shm: self.beside("-shm").exists() })
     }
 }
 

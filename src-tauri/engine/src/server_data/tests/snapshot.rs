@@ -1,0 +1,353 @@
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Child;
+
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::error::Code;
+
+/// Every file of a folder with what it holds and when it was written.
+fn fingerprint(root: &Path) -> BTreeMap<PathBuf, (Vec<u8>, i64, i64, u64)> {
+    let entries = fs::read_dir(root).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries
+        .map(|path| {
+            let found = fs::metadata(&path).expect("metadata");
+            let content = if found.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
+            (path, (content, found.mtime(), found.mtime_nsec(), found.ino()))
+        })
+        .collect()
+}
+
+fn refusal(server: &Server) -> Error {
+    let outcome = ServerData::open(&server.root).and_then(|data| data.snapshot(false, &Job::silent()));
+    outcome.map(|_| ()).expect_err("a refusal")
+}
+
+fn folders_of(snapshot: &Snapshot) -> u64 {
+    snapshot.counts().folders
+}
+
+/// The bytes of the snapshot as a database of their own.
+fn reopened(snapshot: &Snapshot) -> (TempDir, Connection) {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let path = scratch.path().join("copy.db");
+    let mut bytes = Vec::new();
+    let mut content = snapshot.open_bytes().expect("the copy");
+    content.file.read_to_end(&mut bytes).expect("its bytes");
+    assert_eq!((bytes.len() as u64, content.size), (snapshot.size(), snapshot.size()));
+    assert!(!content.has_changed());
+    fs::write(&path, bytes).expect("a file");
+    let connection = Connection::open(&path).expect("a database");
+    let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+    assert_eq!(sound, "ok");
+    (scratch, connection)
+}
+
+/// Starts a Python process that works on the database and waits until it says `ready`.
+fn start(program: &str, server: &Server) -> Option<Child> {
+    let mut child = python(program, &[&server.path("app.db")])?
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    Some(child)
+}
+
+/// Kills it as a power cut would.
+fn kill(mut child: Child) {
+    child.kill().expect("it is killed");
+    child.wait().expect("it is gone");
+}
+
+#[test]
+fn a_snapshot_is_a_plain_database_and_leaves_the_server_as_it_was() {
+    let server = Server::with("INSERT INTO folders VALUES ('f', 'F', 1, NULL)");
+    let before = fingerprint(&server.root);
+    let snapshot = server.snapshot();
+    assert_eq!(fingerprint(&server.root), before);
+    assert_eq!(folders_of(&snapshot), 1);
+    assert!(snapshot.taken_at() > 1e9);
+    let (_scratch, copy) = reopened(&snapshot);
+    let mode: String = copy.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a mode");
+    assert_eq!(mode, "delete");
+    // The copy read through twice is the same: handles do not disturb each other.
+    let (_scratch, _copy) = reopened(&snapshot);
+    assert_eq!(printed(|out, job| snapshot.write_folders(out, job)).matches("\"id\"").count(), 1);
+}
+
+#[test]
+fn the_schema_is_named_by_the_digest_of_its_texts() {
+    let server = Server::bare(&format!("{SCHEMA} CREATE TABLE alembic_version (version_num VARCHAR(32))"));
+    let connection = Connection::open(server.path("app.db")).expect("a database");
+    connection.execute("INSERT INTO alembic_version VALUES ('abc123')", []).expect("a row");
+    let mut digest = Sha256::new();
+    let mut statement =
+        connection.prepare("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY rowid").expect("SQL");
+    for sql in statement.query_map([], |row| row.get::<_, String>(0)).expect("texts") {
+        digest.update(format!("{}\n", sql.expect("a text")));
+    }
+    drop(statement);
+    drop(connection);
+    let snapshot = server.snapshot();
+    assert_eq!(snapshot.schema_sha256(), crate::hex::encode(&digest.finalize()));
+    assert_eq!(snapshot.alembic_version().as_deref(), Some("abc123"));
+    assert_eq!(Server::with("SELECT 1").snapshot().alembic_version(), None);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_backed_up_in_either_mode() {
+    for mode in ["DELETE", "WAL"] {
+        let server = Server::bare(&format!("PRAGMA journal_mode = {mode}; {SCHEMA}"));
+        fs::set_permissions(&server.root, fs::Permissions::from_mode(0o555)).expect("permissions");
+        let before = fingerprint(&server.root);
+        assert_eq!(folders_of(&server.snapshot()), 0);
+        assert_eq!(fingerprint(&server.root), before, "{mode}");
+        fs::set_permissions(&server.root, fs::Permissions::from_mode(0o755)).expect("permissions");
+    }
+}
+
+#[test]
+fn a_crash_in_a_transaction_leaves_committed_rows_only_and_its_journal_alone() {
+    let server = Server::with("INSERT INTO folders VALUES ('committed', 'F', 1, NULL)");
+    let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('PRAGMA cache_size = 5')
+c.execute('PRAGMA cache_spill = 1')
+c.execute('BEGIN IMMEDIATE')
+c.execute(\"UPDATE folders SET name = 'uncommitted'\")
+for i in range(3000):
+    c.execute('INSERT INTO folders VALUES (?, ?, 1, NULL)', (str(i), 'x' * 300))
+print('ready', flush=True)
+sys.stdin.read()
+";
+    let Some(writer) = start(program, &server) else { return };
+    kill(writer);
+    let before = fingerprint(&server.root);
+    let journal = &before[&server.path("app.db-journal")].0;
+    assert!(journal.first().is_some_and(|&byte| byte != 0), "the journal is hot");
+    assert!(before[&server.path("app.db")].0.len() > 100_000, "uncommitted pages reached the database");
+
+    let snapshot = server.snapshot();
+    assert_eq!(folders_of(&snapshot), 1);
+    assert!(printed(|out, job| snapshot.write_folders(out, job)).contains("\"name\": \"F\""));
+    let (_scratch, _copy) = reopened(&snapshot);
+    assert_eq!(fingerprint(&server.root), before);
+}
+
+#[test]
+fn a_wal_left_by_a_crash_is_merged_in_the_copy_with_and_without_its_shm() {
+    for keep_shm in [true, false] {
+        let server = Server::bare(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"));
+        let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('PRAGMA wal_autocheckpoint = 0')
+c.execute('PRAGMA cache_size = 5')
+for i in range(50):
+    c.execute('INSERT INTO folders VALUES (?, ?, 1, NULL)', (str(i), 'x'))
+c.execute('BEGIN IMMEDIATE')
+for i in range(3000):
+    c.execute('INSERT INTO folders VALUES (?, ?, 1, NULL)', ('u' + str(i), 'x' * 300))
+print('ready', flush=True)
+sys.stdin.read()
+";
+        let Some(writer) = start(program, &server) else { return };
+        kill(writer);
+        if !keep_shm {
+            fs::remove_file(server.path("app.db-shm")).expect("the shm is removed");
+        }
+        let before = fingerprint(&server.root);
+        assert!(before[&server.path("app.db-wal")].0.len() > 100_000, "uncommitted pages reached the WAL");
+        let snapshot = server.snapshot();
+        assert_eq!(folders_of(&snapshot), 50);
+        let (_scratch, _copy) = reopened(&snapshot);
+        assert_eq!(fingerprint(&server.root), before);
+    }
+}
+
+#[test]
+fn a_server_in_wal_mode_is_copied_while_it_writes_and_keeps_its_wal() {
+    let server = Server::bare(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"));
+    let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('PRAGMA wal_autocheckpoint = 0')
+for i in range(50):
+    c.execute('INSERT INTO folders VALUES (?, ?, 1, NULL)', (str(i), 'x'))
+c.execute('BEGIN IMMEDIATE')
+c.execute(\"INSERT INTO folders VALUES ('u', 'x', 1, NULL)\")
+print('ready', flush=True)
+sys.stdin.read(1)
+c.execute('COMMIT')
+";
+    let Some(mut writer) = start(program, &server) else { return };
+    let wal = fs::read(server.path("app.db-wal")).expect("the WAL");
+    let snapshot = server.snapshot();
+    assert_eq!(folders_of(&snapshot), 50);
+    let (_scratch, _copy) = reopened(&snapshot);
+    assert_eq!(fs::read(server.path("app.db-wal")).expect("the WAL"), wal);
+    writer.stdin.take().expect("its input").write_all(b"x").expect("a byte");
+    assert!(writer.wait().expect("it ends").success(), "the writer could commit");
+    assert_eq!(folders_of(&server.snapshot()), 51);
+}
+
+#[test]
+fn a_transaction_in_progress_is_not_in_the_snapshot() {
+    let server = Server::with("INSERT INTO folders VALUES ('f', 'F', 1, NULL)");
+    let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('BEGIN IMMEDIATE')
+c.execute(\"INSERT INTO folders VALUES ('u', 'x', 1, NULL)\")
+print('ready', flush=True)
+sys.stdin.read(1)
+c.execute('COMMIT')
+";
+    let Some(mut writer) = start(program, &server) else { return };
+    assert_eq!(folders_of(&server.snapshot()), 1);
+    writer.stdin.take().expect("its input").write_all(b"x").expect("a byte");
+    assert!(writer.wait().expect("it ends").success(), "the writer could commit");
+    assert_eq!(folders_of(&server.snapshot()), 2);
+}
+
+#[test]
+fn waiting_for_a_lock_hears_the_wish_to_stop() {
+    let server = Server::with("SELECT 1");
+    let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute('BEGIN EXCLUSIVE')
+print('ready', flush=True)
+sys.stdin.read()
+";
+    let Some(writer) = start(program, &server) else { return };
+    let job = Job::silent();
+    let canceller = job.canceller();
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.open().snapshot(false, &job).map(|_| ()));
+        canceller.cancel();
+        waiting.join().expect("no panic")
+    });
+    assert!(matches!(waiting, Err(Error::Cancelled)), "{waiting:?}");
+    kill(writer);
+    server.snapshot();
+}
+
+#[test]
+fn what_is_no_cfms_database_is_refused_with_what_it_lacks() {
+    let lacking = Server::bare("CREATE TABLE documents (id, title, created_time); CREATE TABLE files (id, path)");
+    let Error::NotCfms { missing, .. } = refusal(&lacking) else { panic!("another error") };
+    for part in
+        ["documents.folder_id", "the table folders", "files.sha256", "files.active", "the table document_revisions"]
+    {
+        assert!(missing.contains(part), "{part} in {missing}");
+    }
+    let view = Server::bare(&format!("{SCHEMA} DROP TABLE folders; CREATE VIEW folders AS SELECT 1 AS id"));
+    assert!(matches!(refusal(&view), Error::NotCfms { missing, .. } if missing.contains("the table folders")));
+
+    let empty = Server::with("SELECT 1");
+    fs::write(empty.path("app.db"), "").expect("a file");
+    assert!(matches!(refusal(&empty), Error::NotCfms { missing, .. } if missing.contains("empty")));
+    for text in ["short", &"no database at all ".repeat(1000)] {
+        fs::write(empty.path("app.db"), text).expect("a file");
+        assert!(matches!(refusal(&empty), Error::NotCfms { missing, .. } if missing.contains("SQLite")), "{text:.20}");
+    }
+}
+
+#[test]
+fn a_damaged_database_is_said_to_be() {
+    let rows: String =
+        (0..2000).map(|i| format!("INSERT INTO folders VALUES ('{i}', '{}', 1, NULL);", "x".repeat(50))).collect();
+    let server = Server::with(&rows);
+    let mut bytes = fs::read(server.path("app.db")).expect("the database");
+    let end = bytes.len();
+    bytes[4096 * 9..end].fill(0xa5);
+    fs::write(server.path("app.db"), &bytes).expect("a file");
+    let outcome = server
+        .open()
+        .snapshot(false, &Job::silent())
+        .and_then(|snapshot| snapshot.write_folders(&mut std::io::sink(), &Job::silent()));
+    assert_eq!(outcome.map_err(|error| error.code()), Err(Code::DatabaseDamaged));
+}
+
+#[test]
+fn what_may_not_be_read_is_said_to_be() {
+    if rustix::process::geteuid().is_root() {
+        return skipped("root may read everything");
+    }
+    let server = Server::with("SELECT 1");
+    fs::set_permissions(server.path("app.db"), fs::Permissions::from_mode(0)).expect("permissions");
+    assert_eq!(refusal(&server).code(), Code::PermissionDenied);
+}
+
+#[test]
+fn a_data_directory_is_opened_by_its_folder_or_its_database() {
+    let server = Server::with("SELECT 1");
+    assert_eq!(server.open().database(), server.path("app.db"));
+    let by_file = ServerData::open(&server.path("app.db")).expect("data");
+    assert_eq!(by_file.root(), server.root);
+
+    fs::rename(server.path("app.db"), server.path("other.sqlite")).expect("a rename");
+    let code = |path: &Path| ServerData::open(path).map(|_| ()).map_err(|error| error.code());
+    assert_eq!(code(&server.root), Err(Code::NotCfms));
+    assert_eq!(code(&server.path("app.db")), Err(Code::NotFound));
+    server.put("config.toml", "[database]\ntype = 'sqlite'\nfile = 'other.sqlite'\n");
+    assert_eq!(server.open().database(), server.path("other.sqlite"));
+    server.put("config.toml", "[database]\nfile = 'nothing.db'\n");
+    assert_eq!(code(&server.root), Err(Code::NotFound));
+    server.put("config.toml", "[database]\ntype = 'mysql'\nfile = 'other.sqlite'\n");
+    assert_eq!(code(&server.root), Err(Code::MySql));
+    server.put("config.toml", "[provider]\nstorage = 's3'\n[database]\nfile = 'other.sqlite'\n");
+    assert!(server.open().contents_in_s3());
+}
+
+#[test]
+fn a_configuration_that_is_no_toml_is_told_by_line_and_without_its_secrets() {
+    let server = Server::with("SELECT 1");
+    server.put("config.toml", "[server]\nsecret_key = \"hunter2\" \"oops\"\n");
+    let Err(Error::Config { problem, .. }) = ServerData::open(&server.root) else { panic!("another outcome") };
+    assert!(problem.contains("line 2"), "{problem}");
+    assert!(!problem.contains("hunter2"), "{problem}");
+}
+
+#[test]
+fn one_run_a_source_at_a_time() {
+    let server = Server::with("SELECT 1");
+    let lock = server.open().lock().expect("the lock");
+    assert_eq!(server.open().lock().map(|_| ()).map_err(|error| error.code()), Err(Code::SourceBusy));
+    drop(lock);
+    assert!(server.open().lock().is_ok());
+    assert_eq!(fingerprint(&server.root).len(), 1, "no lock file is left");
+}
+
+#[test]
+fn the_copy_has_no_name_and_a_dead_runs_is_removed() {
+    let server = Server::with("SELECT 1");
+    let base = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    let dead = base.join(format!("cfms-backup-snapshot-{:016x}", rand::random::<u64>()));
+    fs::create_dir(&dead).expect("a folder");
+    fs::write(dead.join("snapshot.db"), "remains").expect("a file");
+    fs::write(dead.join("lock"), "").expect("a file");
+    let living = base.join(format!("cfms-backup-snapshot-{:016x}", rand::random::<u64>()));
+    fs::create_dir(&living).expect("a folder");
+    let lock = fs::File::create(living.join("lock")).expect("a file");
+    lock.lock().expect("the lock");
+
+    let snapshot = server.snapshot();
+    assert!(!dead.exists(), "a dead run's copy is removed");
+    assert!(living.exists(), "a living run's is not");
+    let open: Vec<_> = fs::read_dir("/proc/self/fd")
+        .expect("open files")
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter(|path| path.ends_with("snapshot.db (deleted)"))
+        .collect();
+    assert!(!open.is_empty(), "the copy is open and has no name");
+    drop(snapshot);
+    fs::remove_dir_all(living).expect("the folder is removed");
+}
