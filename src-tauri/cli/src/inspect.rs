@@ -7,10 +7,12 @@ use crate::create::lossy;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::{Answer, Output, Paint, table};
+use crate::verify::must_exist;
 use crate::{show, warnings};
 
 /// Runs the verb.
 pub(crate) fn run(args: InspectArgs, output: &Output) -> Result<Answer> {
+    must_exist(&args.archive)?;
     let mut inspection = cfms_backup::inspect(&args.archive, args.key.as_deref())?;
     output.say(&text(&inspection, output.paint()));
     if !inspection.warnings.is_empty() {

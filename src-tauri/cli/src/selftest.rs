@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::create;
-use crate::demo::schema;
+use crate::demo::{schema, tls};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::{Answer, Output, pretty};
@@ -16,8 +16,6 @@ use crate::progress::Progress;
 use crate::show;
 use crate::signals::Signals;
 
-const CONTENTS: [(&str, &[u8]); 2] =
-    [("file_1", b"The first document of the test.\n"), ("file_2", "第二个测试文档。\n".as_bytes())];
 const ROWS: &str = "
 INSERT INTO users VALUES ('admin', 'hash', 'salt', 1.5, NULL, NULL, 1.5, NULL);
 INSERT INTO folders VALUES ('folder_1', 'Test folder', 1.5, NULL);
@@ -57,15 +55,23 @@ pub(crate) fn run(output: &Output, signals: &Signals) -> Result<Answer> {
 }
 
 fn set_up(root: &Path) -> Result<()> {
-    let files = root.join("content/files");
-    fs::create_dir_all(&files).map_err(|error| Failure::io("create", &files, error))?;
-    for (id, content) in CONTENTS {
-        let path = files.join(id);
-        fs::write(&path, content).map_err(|error| Failure::io("write", &path, error))?;
+    for folder in ["content/files", "content/ssl"] {
+        let path = root.join(folder);
+        fs::create_dir_all(&path).map_err(|error| Failure::io("create", &path, error))?;
     }
-    for (name, text) in [("config.toml", schema::config("Test", "")), ("init", String::new())] {
+    let config = schema::config("Test", "");
+    let (certificate, key) = tls::pair("localhost", 20_000)?;
+    let files = [
+        ("config.toml", config.as_bytes()),
+        ("init", b""),
+        ("content/ssl/cert.pem", certificate.as_bytes()),
+        ("content/ssl/key.pem", key.as_bytes()),
+        ("content/files/file_1", b"The first document of the test.\n"),
+        ("content/files/file_2", "第二个测试文档。\n".as_bytes()),
+    ];
+    for (name, bytes) in files {
         let path = root.join(name);
-        fs::write(&path, text).map_err(|error| Failure::io("write", &path, error))?;
+        fs::write(&path, bytes).map_err(|error| Failure::io("write", &path, error))?;
     }
     let database = root.join("app.db");
     let connection: Connection = schema::create(&database)?;

@@ -62,7 +62,7 @@ pub(crate) fn run(args: VerifyArgs, output: &Output, signals: &Signals) -> Resul
 }
 
 fn check(archive: &Path, key: Option<&Path>, progress: (Progress, Job), output: &Output) -> Result<(Check, Exit)> {
-    let verification = cfms_backup::verify(archive, key, &progress.1);
+    let verification = must_exist(archive).and_then(|()| Ok(cfms_backup::verify(archive, key, &progress.1)?));
     // The bar goes before anything is said.
     drop(progress);
     let mut verification = verification?;
@@ -86,6 +86,11 @@ fn check(archive: &Path, key: Option<&Path>, progress: (Progress, Job), output: 
         error: damage.map(|failure| failure.report),
     };
     Ok((check, exit))
+}
+
+/// A mistyped archive is told as such, and not as one whose key is missing.
+pub(crate) fn must_exist(archive: &Path) -> Result<()> {
+    archive.metadata().map(drop).map_err(|error| Failure::io("read", archive, error))
 }
 
 fn tell(verification: &Verification, output: &Output) {

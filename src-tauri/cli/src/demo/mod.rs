@@ -21,7 +21,7 @@ mod png;
 mod random;
 pub(crate) mod schema;
 mod server;
-mod tls;
+pub(crate) mod tls;
 
 pub(crate) use server::Made;
 
