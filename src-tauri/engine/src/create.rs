@@ -199,6 +199,8 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
 
     let key = Key::generate()?;
     let written = write_archive(&claim, &key, &mut members, expected, job)?;
+    // Now it is known to the byte what reading back will go through.
+    plan(&snapshot, written.size, options, job);
     let digest = hex::encode(&written.sha256);
     let name = claim.name().as_str();
     let text = key_file_text(&key, created_at, name, written.size, &digest);
@@ -316,7 +318,7 @@ fn write_archive(claim: &Claim, key: &Key, members: &mut Members<'_>, expected: 
 fn sized(error: Error, expected: u64) -> Error {
     match error {
         Error::NoSpace { path, needed: 0, .. } => {
-            let available = path.parent().and_then(|dir| volume::free_bytes(dir)).unwrap_or(0);
+            let available = path.parent().and_then(volume::free_bytes).unwrap_or(0);
             Error::NoSpace { path, needed: expected, available }
         }
         Error::FileTooLarge { path, needed: 0 } => Error::FileTooLarge { path, needed: expected },

@@ -226,7 +226,7 @@ mod tests {
             format!("{{\"key\": \"{DIGITS}0\", \"algorithm\": \"AES-256-CBC\"}}"),
             format!("{{\"key\": \"{}\", \"algorithm\": \"AES-256-CBC\"}}", &DIGITS[2..]),
             format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-GCM\"}}"),
-            format!("{{\"key\": 7, \"algorithm\": \"AES-256-CBC\"}}"),
+            "{\"key\": 7, \"algorithm\": \"AES-256-CBC\"}".to_owned(),
         ] {
             let problem = parse(&text).unwrap_err();
             assert!(!problem.contains("0001"), "{problem}");
