@@ -6,16 +6,16 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::DeserializeSeed;
 use ts_rs::TS;
 
-use crate::archive::bounded_json::read_json;
+use crate::archive::bounded_json::{JsonError, read_json};
 use crate::archive::decrypt::{Ciphertext, Ending, Plaintext, Shape};
+use crate::archive::json_rows::{Rows, rows_into};
 use crate::archive::key::{KeyFile, find_key};
 use crate::archive::manifest;
-use crate::archive::manifest_reader::{Manifest, ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
+use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, read_manifest, shortened};
 use crate::archive::tables::{
-    self, DocumentRow, DocumentVisitor, Documents, Each, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, Places,
+    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, Places,
     ReadMetadata, RevisionRow, fingerprint,
 };
 use crate::archive::tar_reader::{Flaw, FlawKind, Found, Members};
@@ -178,7 +178,7 @@ fn size_of(contents: &[Content], name: Fingerprint) -> Option<u64> {
     contents.get(index).map(|content| content.size)
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     fn walk(&self) -> Result<Held> {
         let mut held = Held::default();
         let tar = Plaintext::new(self.ciphertext, self.shape.tar_size);
@@ -205,7 +205,9 @@ impl Look<'_> {
         if place.size > MAX_METADATA {
             return Err(self.damaged(tables::METADATA, "it is far too large"));
         }
-        match self.read(tables::METADATA, place, PhantomData::<ReadMetadata>)? {
+        match self
+            .read(tables::METADATA, place, |tar, size, job| read_json(tar, size, job, PhantomData::<ReadMetadata>))?
+        {
             ReadMetadata::Known(metadata) => Ok(metadata),
             ReadMetadata::OtherVersion(version) => {
                 Err(Error::UnsupportedVersion { archive: self.archive.to_path_buf(), version })
@@ -220,7 +222,9 @@ impl Look<'_> {
             fn missing(&mut self, _: Missing) {}
         }
         match held.places.manifest {
-            Some(place) => self.read(manifest::NAME, place, Manifest(&mut Uninterested)),
+            Some(place) => {
+                self.read(manifest::NAME, place, |tar, size, job| read_manifest(tar, size, job, &mut Uninterested))
+            }
             None => Ok(ManifestFacts::default()),
         }
     }
@@ -228,7 +232,8 @@ impl Look<'_> {
     fn folder_rules(&self, held: &Held) -> Result<u64> {
         let place = self.required(tables::FOLDERS, held.places.folders)?;
         let mut rules = 0;
-        self.read(tables::FOLDERS, place, Each::new(|row: FolderRow| rules += row.access_rules.0))?;
+        let mut each = Rows::new(|row: FolderRow| rules += row.access_rules.0);
+        self.read(tables::FOLDERS, place, rows_into(&mut each))?;
         Ok(rules)
     }
 
@@ -236,7 +241,7 @@ impl Look<'_> {
     fn files(&self, held: &Held) -> Result<(Vec<Content>, u64)> {
         let place = self.required(tables::FILES, held.places.files)?;
         let (mut sizes, mut missing) = (Vec::new(), 0);
-        let each = Each::new(|row: FileRow| {
+        let mut each = Rows::new(|row: FileRow| {
             let id = row.id.0.as_str();
             let member = |name: &str| size_of(&held.contents, fingerprint(name.as_bytes()));
             // Real servers take any id for a name as it is.
@@ -246,7 +251,7 @@ impl Look<'_> {
                 None => missing += 1,
             }
         });
-        self.read(tables::FILES, place, each)?;
+        self.read(tables::FILES, place, rows_into(&mut each))?;
         sizes.sort_unstable_by_key(|content| content.name);
         Ok((sizes, missing))
     }
@@ -255,7 +260,7 @@ impl Look<'_> {
         let place = self.required(tables::DOCUMENTS, held.places.documents)?;
         let mut totals =
             DocumentTotals { sizes, revisions: 0, access_rules, files: Vec::new(), largest: BinaryHeap::new() };
-        self.read(tables::DOCUMENTS, place, Documents(&mut totals))?;
+        self.read(tables::DOCUMENTS, place, rows_into(&mut Documents(&mut totals)))?;
         Ok(totals)
     }
 
@@ -263,10 +268,15 @@ impl Look<'_> {
         place.ok_or_else(|| self.damaged(name, "it is missing"))
     }
 
-    fn read<'de, T>(&self, name: &str, place: Place, seed: impl DeserializeSeed<'de, Value = T>) -> Result<T> {
+    fn read<T>(
+        &self,
+        name: &str,
+        place: Place,
+        read: impl FnOnce(Plaintext<'a>, u64, &Job) -> Result<T, JsonError>,
+    ) -> Result<T> {
         let mut tar = Plaintext::new(self.ciphertext, self.shape.tar_size);
         tar.jump(place.at);
-        read_json(tar, place.size, &Job::silent(), seed).map_err(|problem| {
+        read(tar, place.size, &Job::silent()).map_err(|problem| {
             match problem.into_problem(|error| self.ciphertext.unreadable(error)) {
                 Ok(problem) => self.damaged(name, &problem),
                 Err(error) => error,

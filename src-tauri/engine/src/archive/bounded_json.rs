@@ -7,6 +7,7 @@
 use std::io::{self, BufReader, Read};
 
 use serde::de::DeserializeSeed;
+use serde_json::error::Category;
 
 use super::decrypt::read_buffered;
 use super::tar_reader::Source;
@@ -30,6 +31,10 @@ pub(crate) enum JsonError {
 }
 
 impl JsonError {
+    pub(crate) fn ends_too_early() -> Self {
+        Self::Text("its JSON ends too early".to_owned())
+    }
+
     /// The text's problem, or the error that reading it was.
     pub(crate) fn into_problem(self, unreadable: impl FnOnce(io::Error) -> Error) -> Result<String> {
         match self {
@@ -47,39 +52,14 @@ pub(crate) fn read_json<'de, T>(
     job: &Job,
     seed: impl DeserializeSeed<'de, Value = T>,
 ) -> Result<T, JsonError> {
-    let bounded = BoundedJson {
-        text,
-        left: size,
-        job,
-        place: Place::Outside,
-        depth: 0,
-        utf8: Utf8::default(),
-        length: 0,
-        keeps: true,
-        half_a_pair: false,
-    };
-    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(16 * 1024, bounded));
+    let mut bounded = BoundedJson::new(text, size, job);
+    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(16 * 1024, &mut bounded));
     let value = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        match error.classify() {
-            _ if job.check().is_err() => JsonError::Cancelled,
-            serde_json::error::Category::Io => match io::Error::from(error) {
-                error if error.kind() == io::ErrorKind::InvalidData => JsonError::Text(error.to_string()),
-                error => JsonError::Io(error),
-            },
-            serde_json::error::Category::Eof => JsonError::Text("its JSON ends too early".to_owned()),
-            serde_json::error::Category::Syntax => {
-                JsonError::Text(format!("it is not JSON (line {line}, column {column})"))
-            }
-            serde_json::error::Category::Data => {
-                JsonError::Text(format!("its JSON is not what belongs there (line {line}, column {column})"))
-            }
-        }
-    })
+    value.map_err(|error| bounded.problem(error, "its JSON"))
 }
 
-struct BoundedJson<'j, S> {
+/// JSON on its way from a member to a parser.
+pub(crate) struct BoundedJson<'j, S> {
     text: S,
     left: u64,
     job: &'j Job,
@@ -90,8 +70,47 @@ struct BoundedJson<'j, S> {
     length: usize,
     /// Whether the character or escape that is under way is passed on: all of it or nothing.
     keeps: bool,
+    /// Whether a blank came last, outside strings.
+    after_blank: bool,
     /// Whether the first half of a pair of `\uXXXX` was just passed on, which must not stay alone.
     half_a_pair: bool,
+}
+
+impl<'j, S> BoundedJson<'j, S> {
+    /// The JSON in the next `size` bytes of `text`.
+    pub(crate) fn new(text: S, size: u64, job: &'j Job) -> Self {
+        Self {
+            text,
+            left: size,
+            job,
+            place: Place::Outside,
+            depth: 0,
+            utf8: Utf8::default(),
+            length: 0,
+            keeps: true,
+            after_blank: false,
+            half_a_pair: false,
+        }
+    }
+
+    /// What a parser's `error` about `what` means.
+    pub(crate) fn problem(&self, error: serde_json::Error, what: &str) -> JsonError {
+        match error.classify() {
+            Category::Io => self.failed(io::Error::from(error)),
+            Category::Eof => JsonError::ends_too_early(),
+            Category::Syntax => JsonError::Text(format!("{what} is not well formed")),
+            Category::Data => JsonError::Text(format!("{what} is not what belongs there")),
+        }
+    }
+
+    /// What an `error` of reading this means.
+    pub(crate) fn failed(&self, error: io::Error) -> JsonError {
+        match error.kind() {
+            _ if self.job.check().is_err() => JsonError::Cancelled,
+            io::ErrorKind::InvalidData => JsonError::Text(error.to_string()),
+            _ => JsonError::Io(error),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,7 +131,7 @@ impl<S: Source> Read for BoundedJson<'_, S> {
             let read = read_buffered(&mut self.text, &mut out[..limit])?;
             self.left -= read as u64;
             if read == 0 {
-                return if self.left == 0 || out.is_empty() { Ok(0) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if limit == 0 { Ok(0) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
             let kept = self.pass(&mut out[..read])?;
             // Nothing at all would mean the end.
@@ -126,18 +145,55 @@ impl<S: Source> Read for BoundedJson<'_, S> {
 impl<S> BoundedJson<'_, S> {
     /// Moves what is passed on to the front of `bytes`, and says how much it is.
     fn pass(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut kept = 0;
-        for index in 0..bytes.len() {
-            let byte = bytes[index];
-            if !self.utf8.accepts(byte) {
-                return Err(refused("its text is not UTF-8"));
+        let (mut index, mut kept) = (0, 0);
+        while index < bytes.len() {
+            let (run, keeps) = match self.run(&bytes[index..]) {
+                (0, _) if !self.utf8.accepts(bytes[index]) => return Err(refused("its text is not UTF-8")),
+                (0, _) => (1, self.step(bytes[index])?),
+                run => run,
+            };
+            if keeps {
+                if kept < index {
+                    bytes.copy_within(index..index + run, kept);
+                }
+                kept += run;
             }
-            if self.step(byte)? {
-                bytes[kept] = byte;
-                kept += 1;
-            }
+            index += run;
         }
         Ok(kept)
+    }
+
+    /// How many of the next `bytes` are nothing special, and whether they are passed on. Nearly all bytes are dealt with
+    /// here, many at once.
+    fn run(&mut self, bytes: &[u8]) -> (usize, bool) {
+        if self.utf8.following > 0 {
+            return (0, true);
+        }
+        match self.place {
+            Place::Outside if bytes[0] == b' ' => {
+                // Indentation is half of the text. A single blank says as much, and of a line break's none is needed.
+                let spaces = bytes.iter().position(|&byte| byte != b' ').unwrap_or(bytes.len());
+                let after_blank = std::mem::replace(&mut self.after_blank, true);
+                if after_blank { (spaces, false) } else { (1, true) }
+            }
+            Place::Outside => {
+                let run = bytes.iter().position(|&byte| is_special_outside(byte)).unwrap_or(bytes.len());
+                let last = bytes[run.saturating_sub(1)];
+                self.after_blank = run > 0 && matches!(last, b'\n' | b'\r' | b'\t');
+                (run, true)
+            }
+            Place::InString if self.length < MAX_STRING => {
+                let room = MAX_STRING - self.length;
+                let run = plain_run(&bytes[..bytes.len().min(room)]);
+                if run > 0 {
+                    (self.keeps, self.half_a_pair) = (true, false);
+                }
+                self.length += run;
+                (run, true)
+            }
+            Place::InString if !self.half_a_pair => (plain_run(bytes), false),
+            _ => (0, true),
+        }
     }
 
     /// Goes on by `byte`, and says whether it is passed on.
@@ -191,6 +247,28 @@ impl<S> BoundedJson<'_, S> {
     }
 }
 
+/// Whether `byte` means something outside strings, or is no ASCII.
+fn is_special_outside(byte: u8) -> bool {
+    matches!(byte, b'"' | b'[' | b']' | b'{' | b'}' | b' ' | 0x80..)
+}
+
+/// Whether `byte` means something within strings, or is no ASCII.
+fn is_special_inside(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20) | (byte >= 0x80)
+}
+
+/// How many bytes at the start of `bytes` mean nothing in a string.
+fn plain_run(bytes: &[u8]) -> usize {
+    /// So many are looked at with one instruction.
+    const AT_ONCE: usize = 16;
+    let whole = bytes
+        .chunks_exact(AT_ONCE)
+        .take_while(|chunk| !chunk.iter().fold(false, |special, &byte| special | is_special_inside(byte)));
+    let skipped = whole.count() * AT_ONCE;
+    let rest = &bytes[skipped..];
+    skipped + rest.iter().position(|&byte| is_special_inside(byte)).unwrap_or(rest.len())
+}
+
 fn refused(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
@@ -229,5 +307,74 @@ impl Utf8 {
         let fits = (self.lowest..=self.highest).contains(&byte);
         *self = Self { following: self.following - 1, lowest: 0x80, highest: 0xbf };
         fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+
+    use serde::Deserialize;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+    use crate::archive::forge::Pieces;
+
+    fn read<T: for<'de> Deserialize<'de>>(text: &[u8], piece: usize) -> Result<T, String> {
+        let source = Pieces::new(text, piece);
+        read_json(source, text.len() as u64, &Job::silent(), PhantomData::<T>).map_err(|error| match error {
+            JsonError::Text(problem) => problem,
+            other => format!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn json_comes_through_unchanged_however_it_is_cut_into_pieces() {
+        let text = r#"  {"a" : [1, 2.50 ,  true, null,{"b":"x  y\"z\\"}],
+            "ü\ud83d\ude00\n" :   "  财务 🙂 ", "" : "\u00e4" }  "#;
+        let expected: serde_json::Value = serde_json::from_str(text).unwrap();
+        for piece in 1..40 {
+            assert_eq!(read::<serde_json::Value>(text.as_bytes(), piece).unwrap(), expected, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn blanks_that_separate_are_never_left_out() {
+        for piece in 1..8 {
+            for text in ["[1  2]", "tr  ue", "[1 \n 2]", "1 \t 2", "- 1"] {
+                assert!(read::<IgnoredAny>(text.as_bytes(), piece).is_err(), "{text:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_string_is_cut_where_a_character_ends() {
+        for unit in ["x", "\\n", "ä", "财", "🙂", "\\ud83d\\ude00", "\\u00e4", "x\\ud83d\\ude00"] {
+            let text = format!("[\"{}\",\"after\"]", unit.repeat(300_000 / unit.len()));
+            for piece in [4096, 4097, 7] {
+                let [cut, after] = read::<[String; 2]>(text.as_bytes(), piece).unwrap();
+                assert_eq!(after, "after");
+                assert!(cut.len() <= MAX_STRING + 16, "{} bytes of {unit}", cut.len());
+                assert!(cut.len() >= MAX_STRING / 4, "{} bytes of {unit}", cut.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_checked_all_the_same() {
+        let deep = "[".repeat(128) + &"]".repeat(128);
+        let allowed = "[".repeat(120) + &"]".repeat(120);
+        assert_eq!(read::<IgnoredAny>(deep.as_bytes(), 5).err().as_deref(), Some("its JSON is nested too deeply"));
+        assert!(read::<IgnoredAny>(allowed.as_bytes(), 5).is_ok());
+        for bad in [&b"\"\xff\""[..], b"\"\xc3\"", b"\"\xed\xa0\x80\"", b"\"\xc0\xaf\"", b"\"\xf4\x90\x80\x80\""] {
+            for piece in 1..4 {
+                assert_eq!(read::<IgnoredAny>(bad, piece).err().as_deref(), Some("its text is not UTF-8"), "{bad:?}");
+            }
+        }
+        assert_eq!(
+            read::<IgnoredAny>(b"\"a\nb\"", 9).err().as_deref(),
+            Some("a string of its JSON has a control character")
+        );
+        assert_eq!(read::<IgnoredAny>(b"[1", 9).err().as_deref(), Some("its JSON ends too early"));
     }
 }

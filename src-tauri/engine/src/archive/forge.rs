@@ -1,5 +1,6 @@
 //! Archives for tests, made without any of the code that writes real ones: sound, odd and hostile.
 
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use aes::Aes256;
@@ -7,6 +8,8 @@ use cipher::{Array, BlockModeEncrypt, KeyIvInit};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::decrypt::read_buffered;
+use super::tar_reader::Source;
 use crate::hex;
 
 pub(crate) const KEY: [u8; 32] = [7; 32];
@@ -176,5 +179,47 @@ impl SmallServer {
     /// The whole tar.
     pub(crate) fn whole(&self) -> Forge {
         self.forge().manifest(|_| {}).end()
+    }
+}
+
+/// A text that comes in pieces of `piece` bytes.
+pub(crate) struct Pieces<'t> {
+    text: &'t [u8],
+    at: usize,
+    piece: usize,
+}
+
+impl<'t> Pieces<'t> {
+    pub(crate) fn new(text: &'t [u8], piece: usize) -> Self {
+        Self { text, at: 0, piece }
+    }
+}
+
+impl BufRead for Pieces<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let end = (self.at / self.piece + 1) * self.piece;
+        Ok(&self.text[self.at..end.min(self.text.len())])
+    }
+    fn consume(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        read_buffered(self, bytes)
+    }
+}
+
+impl Source for Pieces<'_> {
+    fn size(&self) -> u64 {
+        self.text.len() as u64
+    }
+    fn position(&self) -> u64 {
+        self.at as u64
+    }
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        self.at = (self.at + bytes as usize).min(self.text.len());
+        Ok(())
     }
 }

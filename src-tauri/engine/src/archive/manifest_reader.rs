@@ -1,11 +1,13 @@
 //! `manifest.json` read as a stream: a million members pass by, none is kept here.
 
-use std::fmt;
+use serde::de::{self, Deserialize, Deserializer};
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-
-use super::tables::{Each, Id, Scalar};
+use super::bounded_json::JsonError;
+use super::json_rows::{JsonRows, Rows};
+use super::tables::{Id, Scalar};
+use super::tar_reader::Source;
 use crate::hex;
+use crate::job::Job;
 use crate::warning::Warning;
 
 /// How many warnings of a manifest are kept.
@@ -65,78 +67,49 @@ pub(crate) trait ManifestVisitor {
     fn missing(&mut self, missing: Missing);
 }
 
-/// All of a manifest, shown to a [`ManifestVisitor`].
-pub(crate) struct Manifest<'v, V>(pub(crate) &'v mut V);
-
-impl<'de, V: ManifestVisitor> DeserializeSeed<'de> for Manifest<'_, V> {
-    type Value = ManifestFacts;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ManifestFacts, D::Error> {
-        deserializer.deserialize_map(self)
-    }
+/// Shows the manifest in the next `size` bytes of `text` to `visitor`.
+pub(crate) fn read_manifest(
+    text: impl Source,
+    size: u64,
+    job: &Job,
+    visitor: &mut impl ManifestVisitor,
+) -> Result<ManifestFacts, JsonError> {
+    let mut facts = ManifestFacts::default();
+    let mut has_members = false;
+    let text_of = |scalar: &Scalar| scalar.text().map(shortened);
+    JsonRows::new(text, size, job).only_object(|json, key| {
+        match key {
+            "format" => facts.format = text_of(&json.value()?),
+            "created_by" => facts.created_by = text_of(&json.value()?),
+            "snapshot_at" => {
+                let time: Scalar = json.value()?;
+                facts.snapshot_at = time.text().and_then(|text| text.parse().ok()).filter(|t: &f64| t.is_finite());
+            }
+            "server" => {
+                let server: Option<Server> = json.value()?;
+                facts.server_name = server.and_then(|server| text_of(&server.name));
+            }
+            "members" => {
+                has_members = true;
+                json.list(&mut Rows::new(|member| visitor.member(member)))?;
+            }
+            "contents_missing" => json.list(&mut Rows::new(|missing| visitor.missing(missing)))?,
+            "warnings" => json.list(&mut Rows::new(|Told(warning)| {
+                if facts.warnings.len() < MAX_WARNINGS {
+                    facts.warnings.extend(warning);
+                }
+            }))?,
+            _ => json.skip()?,
+        }
+        Ok(())
+    })?;
+    if has_members { Ok(facts) } else { Err(JsonError::Text("it has no list of members".to_owned())) }
 }
 
-impl<'de, V: ManifestVisitor> Visitor<'de> for Manifest<'_, V> {
-    type Value = ManifestFacts;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a manifest")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ManifestFacts, A::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(field_identifier, rename_all = "snake_case")]
-        enum Key {
-            Format,
-            CreatedBy,
-            SnapshotAt,
-            Server,
-            Members,
-            ContentsMissing,
-            Warnings,
-            #[serde(other)]
-            Other,
-        }
-        #[derive(serde::Deserialize)]
-        struct Server {
-            #[serde(default)]
-            name: Scalar,
-        }
-        let mut facts = ManifestFacts::default();
-        let text_of = |scalar: &Scalar| scalar.text().map(shortened);
-        let mut has_members = false;
-        while let Some(key) = map.next_key()? {
-            match key {
-                Key::Format => facts.format = text_of(&map.next_value()?),
-                Key::CreatedBy => facts.created_by = text_of(&map.next_value()?),
-                Key::SnapshotAt => {
-                    let time: Scalar = map.next_value()?;
-                    facts.snapshot_at = time.text().and_then(|text| text.parse().ok()).filter(|t: &f64| t.is_finite());
-                }
-                Key::Server => {
-                    let server: Option<Server> = map.next_value()?;
-                    facts.server_name = server.and_then(|server| text_of(&server.name));
-                }
-                Key::Members => {
-                    has_members = true;
-                    map.next_value_seed(Each::new(|member| self.0.member(member)))?;
-                }
-                Key::ContentsMissing => map.next_value_seed(Each::new(|missing| self.0.missing(missing)))?,
-                Key::Warnings => {
-                    let warnings = &mut facts.warnings;
-                    map.next_value_seed(Each::new(|Told(warning)| {
-                        if warnings.len() < MAX_WARNINGS {
-                            warnings.extend(warning);
-                        }
-                    }))?;
-                }
-                Key::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if has_members { Ok(facts) } else { Err(de::Error::missing_field("members")) }
-    }
+#[derive(serde::Deserialize)]
+struct Server {
+    #[serde(default)]
+    name: Scalar,
 }
 
 impl<'de> Deserialize<'de> for Promised {

@@ -14,6 +14,7 @@ pub(crate) mod destination;
 pub(crate) mod encrypt;
 #[cfg(test)]
 pub(crate) mod forge;
+pub(crate) mod json_rows;
 pub(crate) mod key;
 pub(crate) mod manifest;
 pub(crate) mod manifest_reader;

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::json_rows::RowReader;
 use super::manifest;
 use super::tar_reader::Member;
 use crate::create::Metadata;
@@ -289,27 +290,42 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
     }
 }
 
-/// All of `documents.json`, shown to a [`DocumentVisitor`].
+/// Shows documents to a [`DocumentVisitor`].
 pub(crate) struct Documents<'v, V>(pub(crate) &'v mut V);
 
-impl<'de, V: DocumentVisitor> DeserializeSeed<'de> for Documents<'_, V> {
-    type Value = ();
+impl<V: DocumentVisitor> RowReader for Documents<'_, V> {
+    type Row = Collected;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
+    fn read<'de, D: Deserializer<'de>>(&mut self, row: D) -> Result<Collected, D::Error> {
+        let mut collected = Collected::default();
+        Document(&mut collected).deserialize(row)?;
+        Ok(collected)
+    }
+
+    fn take(&mut self, row: Collected) {
+        row.revisions.into_iter().for_each(|revision| self.0.revision(revision));
+        row.document.into_iter().for_each(|document| self.0.document(document));
+    }
+
+    fn read_huge<'de, D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+        Document(&mut *self.0).deserialize(row)
     }
 }
 
-impl<'de, V: DocumentVisitor> Visitor<'de> for Documents<'_, V> {
-    type Value = ();
+/// A document of ordinary size: one that is not whole yet must have shown nothing.
+#[derive(Default)]
+pub(crate) struct Collected {
+    revisions: Vec<RevisionRow>,
+    document: Option<DocumentRow>,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of documents")
+impl DocumentVisitor for Collected {
+    fn revision(&mut self, revision: RevisionRow) {
+        self.revisions.push(revision);
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Document(&mut *self.0))?.is_some() {}
-        Ok(())
+    fn document(&mut self, document: DocumentRow) {
+        self.document = Some(document);
     }
 }
 

@@ -1,19 +1,21 @@
 //! What the JSON members say, held against each other and against what the archive holds.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use super::FindingCode;
 use super::findings::Findings;
 use super::inventory::Inventory;
-use crate::archive::bounded_json::read_json;
+use crate::archive::bounded_json::{JsonError, read_json};
 use crate::archive::decrypt::{Ciphertext, Plaintext};
+use crate::archive::json_rows::{Rows, rows_into};
 use crate::archive::manifest;
-use crate::archive::manifest_reader::{Manifest, ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
+use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, read_manifest, shortened};
 use crate::archive::tables::{
-    self, DocumentRow, DocumentVisitor, Documents, Each, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place,
-    ReadMetadata, RevisionRow, fingerprint,
+    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, ReadMetadata,
+    RevisionRow, fingerprint,
 };
 use crate::create::Metadata;
 use crate::error::Result;
@@ -43,7 +45,7 @@ pub(super) struct Read {
     pub(super) has_manifest: bool,
 }
 
-impl Tables<'_> {
+impl<'a> Tables<'a> {
     /// Checks all of them.
     pub(super) fn check(self, findings: &mut Findings) -> Result<Read> {
         let metadata = self.metadata(findings)?;
@@ -61,7 +63,9 @@ impl Tables<'_> {
         let files = self.files(promises.as_ref(), findings)?;
         let documents = self.documents(folders.as_ref(), files.as_ref(), findings)?;
         if let Some(place) = self.inventory.places.orphans {
-            self.read(tables::ORPHANS, place, std::marker::PhantomData::<IgnoredAny>, findings)?;
+            self.read(tables::ORPHANS, place, findings, |tar, size, job| {
+                read_json(tar, size, job, PhantomData::<IgnoredAny>)
+            })?;
         }
         if let Some(ReadMetadata::Known(metadata)) = &metadata {
             check_counts(metadata, documents, folders.as_ref(), files.as_ref(), findings);
@@ -77,7 +81,9 @@ impl Tables<'_> {
             findings.damage(FindingCode::Json, Some(tables::METADATA), "it is far too large");
             return Ok(None);
         }
-        self.read(tables::METADATA, place, std::marker::PhantomData::<ReadMetadata>, findings)
+        self.read(tables::METADATA, place, findings, |tar, size, job| {
+            read_json(tar, size, job, PhantomData::<ReadMetadata>)
+        })
     }
 
     /// Holds the members against the manifest.
@@ -92,7 +98,7 @@ impl Tables<'_> {
             lacking_total: 0,
             findings,
         };
-        let facts = match self.try_read(place, Manifest(&mut held))? {
+        let facts = match self.try_read(place, |tar, size, job| read_manifest(tar, size, job, &mut held))? {
             Ok(facts) => facts,
             Err(problem) => {
                 findings.damage(FindingCode::Json, Some(manifest::NAME), &problem);
@@ -116,23 +122,23 @@ impl Tables<'_> {
         Ok(Held::Against(promises))
     }
 
-    fn folders(&self, findings: &mut Findings) -> Result<Option<Rows>> {
+    fn folders(&self, findings: &mut Findings) -> Result<Option<Ids>> {
         let Some(place) = self.required(tables::FOLDERS, self.inventory.places.folders, findings) else {
             return Ok(None);
         };
         let (mut ids, mut parents) = (Vec::new(), Vec::new());
-        let each = Each::new(|row: FolderRow| {
+        let mut each = Rows::new(|row: FolderRow| {
             ids.push(fingerprint(row.id.0.as_bytes()));
             parents.extend(row.parent_id.fingerprint());
         });
-        if self.read(tables::FOLDERS, place, each, findings)?.is_none() {
+        if self.read(tables::FOLDERS, place, findings, rows_into(&mut each))?.is_none() {
             return Ok(None);
         }
-        let rows = Rows::new(ids);
+        let rows = Ids::new(ids);
         parents.retain(|&parent| !rows.has(parent));
         if !parents.is_empty() {
             // A folder may come before its parent, so which ones point nowhere is known only now.
-            let each = Each::new(|row: FolderRow| {
+            let mut each = Rows::new(|row: FolderRow| {
                 if row.parent_id.fingerprint().is_some_and(|parent| !rows.has(parent)) {
                     findings.warning(
                         FindingCode::Reference,
@@ -143,37 +149,37 @@ impl Tables<'_> {
                 }
             });
             // It has been read before, so only reading itself can fail.
-            let _ = self.try_read(place, each)?;
+            let _ = self.try_read(place, rows_into(&mut each))?;
         }
         Ok(Some(rows))
     }
 
-    fn files(&self, promises: Option<&Promises>, findings: &mut Findings) -> Result<Option<Rows>> {
+    fn files(&self, promises: Option<&Promises>, findings: &mut Findings) -> Result<Option<Ids>> {
         let Some(place) = self.required(tables::FILES, self.inventory.places.files, findings) else {
             return Ok(None);
         };
         let mut ids = Vec::new();
         let contents = Contents { inventory: self.inventory, promises };
         let mut met = Vec::new();
-        let each = Each::new(|row: FileRow| {
+        let mut each = Rows::new(|row: FileRow| {
             ids.push(fingerprint(row.id.0.as_bytes()));
             contents.check(&row, findings);
         });
-        if let Err(problem) = self.try_read(place, each)? {
+        if let Err(problem) = self.try_read(place, rows_into(&mut each))? {
             met.push(problem);
         }
         for problem in &met {
             findings.damage(FindingCode::Json, Some(tables::FILES), problem);
         }
-        Ok(met.is_empty().then(|| Rows::new(ids)))
+        Ok(met.is_empty().then(|| Ids::new(ids)))
     }
 
-    fn documents(&self, folders: Option<&Rows>, files: Option<&Rows>, findings: &mut Findings) -> Result<Option<u64>> {
+    fn documents(&self, folders: Option<&Ids>, files: Option<&Ids>, findings: &mut Findings) -> Result<Option<u64>> {
         let Some(place) = self.required(tables::DOCUMENTS, self.inventory.places.documents, findings) else {
             return Ok(None);
         };
         let mut check = DocumentCheck { folders, files, findings, count: 0, revisions: Revisions::default() };
-        match self.try_read(place, Documents(&mut check))? {
+        match self.try_read(place, rows_into(&mut Documents(&mut check)))? {
             Ok(()) => Ok(Some(check.count)),
             Err(problem) => {
                 findings.damage(FindingCode::Json, Some(tables::DOCUMENTS), &problem);
@@ -189,15 +195,15 @@ impl Tables<'_> {
         place
     }
 
-    /// What `seed` makes of the JSON at `place`, or `None` with a finding.
-    fn read<'de, T>(
+    /// What `read` makes of the JSON at `place`, or `None` with a finding.
+    fn read<T>(
         &self,
         name: &str,
         place: Place,
-        seed: impl DeserializeSeed<'de, Value = T>,
         findings: &mut Findings,
+        read: impl FnOnce(Plaintext<'a>, u64, &Job) -> Result<T, JsonError>,
     ) -> Result<Option<T>> {
-        Ok(match self.try_read(place, seed)? {
+        Ok(match self.try_read(place, read)? {
             Ok(value) => Some(value),
             Err(problem) => {
                 findings.damage(FindingCode::Json, Some(name), &problem);
@@ -206,10 +212,14 @@ impl Tables<'_> {
         })
     }
 
-    fn try_read<'de, T>(&self, place: Place, seed: impl DeserializeSeed<'de, Value = T>) -> Result<Result<T, String>> {
+    fn try_read<T>(
+        &self,
+        place: Place,
+        read: impl FnOnce(Plaintext<'a>, u64, &Job) -> Result<T, JsonError>,
+    ) -> Result<Result<T, String>> {
         let mut tar = Plaintext::new(self.ciphertext, self.tar_size);
         tar.jump(place.at);
-        match read_json(tar, place.size, self.job, seed) {
+        match read(tar, place.size, self.job) {
             Ok(value) => Ok(Ok(value)),
             Err(problem) => Ok(Err(problem.into_problem(|error| self.ciphertext.unreadable(error))?)),
         }
@@ -219,14 +229,14 @@ impl Tables<'_> {
 fn check_counts(
     metadata: &Metadata,
     documents: Option<u64>,
-    folders: Option<&Rows>,
-    files: Option<&Rows>,
+    folders: Option<&Ids>,
+    files: Option<&Ids>,
     findings: &mut Findings,
 ) {
     let counts = [
         (tables::DOCUMENTS, metadata.documents_count, documents),
-        (tables::FOLDERS, metadata.folders_count, folders.map(Rows::count)),
-        (tables::FILES, metadata.files_count, files.map(Rows::count)),
+        (tables::FOLDERS, metadata.folders_count, folders.map(Ids::count)),
+        (tables::FILES, metadata.files_count, files.map(Ids::count)),
     ];
     for (name, announced, counted) in counts {
         if let Some(counted) = counted.filter(|&counted| counted != announced) {
@@ -237,11 +247,11 @@ fn check_counts(
 }
 
 /// The ids of a table.
-pub(super) struct Rows {
+pub(super) struct Ids {
     sorted: Vec<Fingerprint>,
 }
 
-impl Rows {
+impl Ids {
     fn new(mut ids: Vec<Fingerprint>) -> Self {
         ids.sort_unstable();
         Self { sorted: ids }
@@ -386,8 +396,8 @@ impl Contents<'_> {
 }
 
 struct DocumentCheck<'a> {
-    folders: Option<&'a Rows>,
-    files: Option<&'a Rows>,
+    folders: Option<&'a Ids>,
+    files: Option<&'a Ids>,
     findings: &'a mut Findings,
     count: u64,
     revisions: Revisions,
