@@ -1,7 +1,7 @@
 /** English, which gives every language its shape. Values are texts, or functions of what they speak about. */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
-import type { ErrorTexts, FindingTexts, NotCheckedTexts, WarningTexts } from "./shape";
+import type { ErrorTexts, FindingTexts, NotCheckedTexts, Params, WarningTexts } from "./shape";
 
 const locale = "en";
 const n = (value: number) => number(value, locale);
@@ -10,6 +10,7 @@ const count = (value: number, one: string, many: string) => `${n(value)} ${value
 const path = (value: string | undefined) => mono(shown(value ?? ""));
 const text = (value: string | undefined) => shown(value ?? "");
 const contents = (value: number) => count(value, "content", "contents");
+const lacking = (p: Params) => Number(p.needed ?? 0) - Number(p.available ?? 0);
 const some = (value: string | undefined) => Number(value ?? 0) > 0;
 
 const warnings: WarningTexts = {
@@ -133,8 +134,8 @@ const errors: ErrorTexts = {
   no_space: {
     title: (p) => `The disk with ${path(p.path)} is full`,
     advice: (p) =>
-      some(p.needed)
-        ? `Needed are ${bold(size(p.needed))}, free are ${size(p.available)}. Free space there, or choose a folder on another disk.`
+      lacking(p) > 0
+        ? `Needed are ${size(p.needed)}. Free at least ${bold(size(lacking(p)))} there, or choose a folder on another disk.`
         : "Free space there, or choose a folder on another disk.",
   },
   would_fill_server_disk: {
@@ -198,8 +199,11 @@ export const en = {
     copyAsCommand: "Copy as command",
     back: "Back",
     remove: "Remove",
-    asStated: "as the system put it",
     untitled: "without a title",
+    /** What happened, as a sentence before another. */
+    sentence: (words: string) => `${words}.`,
+    /** Between two sentences. */
+    gap: " ",
   },
 
   time: {

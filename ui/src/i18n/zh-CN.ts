@@ -2,13 +2,14 @@
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
 import type { Dictionary } from "./language.svelte";
-import type { ErrorTexts, FindingTexts, NotCheckedTexts, WarningTexts } from "./shape";
+import type { ErrorTexts, FindingTexts, NotCheckedTexts, Params, WarningTexts } from "./shape";
 
 const locale = "zh-CN";
 const n = (value: number) => number(value, locale);
 const size = (value: number | string | undefined) => sizeOf(Number(value ?? 0), locale);
 const path = (value: string | undefined) => mono(shown(value ?? ""));
 const text = (value: string | undefined) => shown(value ?? "");
+const lacking = (p: Params) => Number(p.needed ?? 0) - Number(p.available ?? 0);
 const some = (value: string | undefined) => Number(value ?? 0) > 0;
 
 const warnings: WarningTexts = {
@@ -151,8 +152,8 @@ const errors: ErrorTexts = {
   no_space: {
     title: (p) => `${path(p.path)} 所在磁盘已满`,
     advice: (p) =>
-      some(p.needed)
-        ? `需要 ${bold(size(p.needed))}，可用 ${size(p.available)}。请在该磁盘上腾出空间，或选择其他磁盘上的文件夹。`
+      lacking(p) > 0
+        ? `共需 ${size(p.needed)}。请在该磁盘上至少再腾出 ${bold(size(lacking(p)))}，或选择其他磁盘上的文件夹。`
         : "请在该磁盘上腾出空间，或选择其他磁盘上的文件夹。",
   },
   would_fill_server_disk: {
@@ -213,8 +214,9 @@ export const zhCN: Dictionary = {
     copyAsCommand: "复制为命令行",
     back: "返回",
     remove: "移除",
-    asStated: "系统原文",
     untitled: "无标题",
+    sentence: (words) => `${words}。`,
+    gap: "",
   },
 
   time: {

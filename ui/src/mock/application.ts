@@ -33,7 +33,7 @@ export function install(): void {
   mockIPC((command, args) => answer(command, args as Record<string, unknown>, scenario, state), { shouldMockEvents: true });
   // The application freezes it, so the window must do without touching it.
   Object.freeze(Object.prototype);
-  window.addEventListener("load", () => void perform(scenario));
+  void perform(scenario);
 }
 
 async function answer(command: string, args: Record<string, unknown>, scenario: Scenario, state: AppState): Promise<unknown> {
