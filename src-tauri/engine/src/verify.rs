@@ -23,6 +23,7 @@ use crate::job::{Job, Phase};
 
 mod findings;
 mod inventory;
+mod promises;
 mod rows;
 #[cfg(test)]
 pub(crate) mod tests;

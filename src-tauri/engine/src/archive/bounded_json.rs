@@ -254,7 +254,7 @@ fn is_special_outside(byte: u8) -> bool {
 
 /// Whether `byte` means something within strings, or is no ASCII.
 fn is_special_inside(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < 0x20) | (byte >= 0x80)
+    (byte == b'"') | (byte == b'\\') | !(0x20..0x80).contains(&byte)
 }
 
 /// How many bytes at the start of `bytes` mean nothing in a string.

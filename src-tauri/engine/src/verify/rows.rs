@@ -1,6 +1,5 @@
 //! What the JSON members say, held against each other and against what the archive holds.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use serde::de::IgnoredAny;
@@ -8,11 +7,12 @@ use serde::de::IgnoredAny;
 use super::FindingCode;
 use super::findings::Findings;
 use super::inventory::Inventory;
+use super::promises::{HeldAgainst, NOT_HELD, Promises};
 use crate::archive::bounded_json::{JsonError, read_json};
 use crate::archive::decrypt::{Ciphertext, Plaintext};
 use crate::archive::json_rows::{Rows, rows_into};
 use crate::archive::manifest;
-use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, read_manifest, shortened};
+use crate::archive::manifest_reader::read_manifest;
 use crate::archive::tables::{
     self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, ReadMetadata,
     RevisionRow, fingerprint,
@@ -22,12 +22,6 @@ use crate::error::Result;
 use crate::hex;
 use crate::job::Job;
 use crate::names::content_member;
-use crate::warning::WarningCode;
-
-/// How many missing contents are kept in words: no more findings are listed.
-const MAX_REASONS: usize = super::MAX_FINDINGS;
-
-const NOT_HELD: &str = "the archive does not hold this content";
 
 /// The JSON members of an archive.
 pub(super) struct Tables<'a> {
@@ -35,6 +29,13 @@ pub(super) struct Tables<'a> {
     pub(super) tar_size: u64,
     pub(super) inventory: &'a mut Inventory,
     pub(super) job: &'a Job,
+}
+
+/// Whether the members were held against a manifest.
+enum Held {
+    NoManifest,
+    OtherFormat(String),
+    Against(Promises),
 }
 
 /// What was read.
@@ -89,15 +90,7 @@ impl<'a> Tables<'a> {
     /// Holds the members against the manifest.
     fn manifest(&self, findings: &mut Findings) -> Result<Held> {
         let Some(place) = self.inventory.places.manifest else { return Ok(Held::NoManifest) };
-        let announced = vec![false; self.inventory.count() as usize];
-        let mut held = HeldAgainst {
-            inventory: self.inventory,
-            announced,
-            promises: Promises::default(),
-            lacking: Vec::new(),
-            lacking_total: 0,
-            findings,
-        };
+        let mut held = HeldAgainst::new(self.inventory, findings);
         let facts = match self.try_read(place, |tar, size, job| read_manifest(tar, size, job, &mut held))? {
             Ok(facts) => facts,
             Err(problem) => {
@@ -105,20 +98,14 @@ impl<'a> Tables<'a> {
                 return Ok(Held::NoManifest);
             }
         };
-        let HeldAgainst { mut announced, mut promises, lacking, lacking_total, .. } = held;
         if facts.format.as_deref() != Some(manifest::FORMAT) {
             return Ok(Held::OtherFormat(facts.format.unwrap_or_default()));
         }
-        promises.absent.sort_unstable();
-        promises.missing.sort_unstable();
-        if let Some((index, _)) = self.inventory.find(manifest::NAME) {
-            self.inventory.same_name(index).for_each(|index| announced[index] = true);
-        }
-        for index in (0..announced.len()).filter(|&index| !announced[index]) {
+        let (promises, unknown) = held.finish(&facts);
+        for index in unknown {
             let name = self.inventory.name(index, self.ciphertext, self.tar_size, findings)?;
             findings.damage(FindingCode::Manifest, name.as_deref(), "the manifest does not know this member");
         }
-        tell_of_missing(&lacking, lacking_total, &facts, findings);
         Ok(Held::Against(promises))
     }
 
@@ -266,84 +253,6 @@ impl Ids {
     }
 }
 
-/// Whether the members were held against a manifest.
-enum Held {
-    NoManifest,
-    OtherFormat(String),
-    Against(Promises),
-}
-
-/// What a manifest says about what is not there; fingerprints, sorted.
-#[derive(Default)]
-struct Promises {
-    /// Names of members that it promises all the same.
-    absent: Vec<Fingerprint>,
-    /// Ids of contents that it says are missing.
-    missing: Vec<Fingerprint>,
-}
-
-struct HeldAgainst<'a> {
-    inventory: &'a Inventory,
-    announced: Vec<bool>,
-    promises: Promises,
-    /// Contents that the backup never held: the first of them, and how many.
-    lacking: Vec<Lacking>,
-    lacking_total: u64,
-    findings: &'a mut Findings,
-}
-
-struct Lacking {
-    file_id: String,
-    reason: String,
-}
-
-impl ManifestVisitor for HeldAgainst<'_> {
-    fn member(&mut self, promised: Promised) {
-        let name = promised.name.as_str();
-        let Some((index, first)) = self.inventory.find(name) else {
-            self.findings.damage(FindingCode::Manifest, Some(name), "the manifest promises it, and it is not there");
-            self.promises.absent.push(fingerprint(name.as_bytes()));
-            return;
-        };
-        if first.size != promised.size {
-            let reason = format!("it has {} bytes; the manifest says {}", first.size, promised.size);
-            self.findings.damage(FindingCode::Manifest, Some(name), &reason);
-        } else if first.sha256 != promised.sha256 {
-            self.findings.damage(FindingCode::Manifest, Some(name), "its bytes are not those that the manifest says");
-        }
-        for index in self.inventory.same_name(index) {
-            self.announced[index] = true;
-        }
-    }
-
-    fn missing(&mut self, missing: Missing) {
-        self.promises.missing.push(fingerprint(missing.file_id.0.as_bytes()));
-        if missing.never_was() {
-            return;
-        }
-        self.lacking_total += 1;
-        if self.lacking.len() < MAX_REASONS {
-            let reason = missing.reason.text().map_or_else(|| NOT_HELD.to_owned(), shortened);
-            self.lacking.push(Lacking { file_id: shortened(&missing.file_id.0), reason });
-        }
-    }
-}
-
-/// Warns of contents that the backup never held, or not whole; the manifest's warnings have the titles.
-fn tell_of_missing(lacking: &[Lacking], lacking_total: u64, facts: &ManifestFacts, findings: &mut Findings) {
-    let titles: HashMap<&str, &str> =
-        facts.warnings.iter().filter_map(|told| Some((told.file_id.as_deref()?, told.title.as_deref()?))).collect();
-    for content in lacking {
-        let title = titles.get(content.file_id.as_str()).copied();
-        findings.warning(FindingCode::ContentMissing, &content.file_id, title, &content.reason);
-    }
-    findings.count_warnings(lacking_total - lacking.len() as u64);
-    for changed in facts.warnings.iter().filter(|told| told.code == WarningCode::Changed) {
-        let file_id = changed.file_id.as_deref().unwrap_or_default();
-        findings.warning(FindingCode::ContentMissing, file_id, changed.title.as_deref(), &changed.reason);
-    }
-}
-
 struct Contents<'a> {
     inventory: &'a Inventory,
     promises: Option<&'a Promises>,
@@ -382,10 +291,7 @@ impl Contents<'_> {
 
     fn is_missing(&self, id: &str, name: &str, findings: &mut Findings) {
         let told_already = match self.promises {
-            Some(promises) => {
-                promises.absent.binary_search(&fingerprint(name.as_bytes())).is_ok()
-                    || promises.missing.binary_search(&fingerprint(id.as_bytes())).is_ok()
-            }
+            Some(promises) => promises.broken_for(name) || promises.explain(id),
             // In an archive that is cut or broken nobody knows what it once held.
             None => !self.inventory.is_complete,
         };

@@ -1,0 +1,128 @@
+//! The manifest's promises: every member to the byte, and what the backup never held.
+
+use std::collections::HashMap;
+
+use super::findings::Findings;
+use super::inventory::Inventory;
+use super::{FindingCode, MAX_FINDINGS};
+use crate::archive::manifest;
+use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
+use crate::archive::tables::{Fingerprint, fingerprint};
+use crate::warning::{Warning, WarningCode};
+
+/// How many missing contents are kept in words: no more findings are listed.
+const MAX_REASONS: usize = MAX_FINDINGS;
+/// The reason where none is given.
+pub(super) const NOT_HELD: &str = "the archive does not hold this content";
+
+/// What a manifest says about what is not there; fingerprints, sorted.
+#[derive(Default)]
+pub(super) struct Promises {
+    /// Names of members that it promises all the same.
+    absent: Vec<Fingerprint>,
+    /// Ids of contents that it says are missing.
+    missing: Vec<Fingerprint>,
+}
+
+impl Promises {
+    /// Whether the member `name` was promised and is not there.
+    pub(super) fn broken_for(&self, name: &str) -> bool {
+        self.absent.binary_search(&fingerprint(name.as_bytes())).is_ok()
+    }
+
+    /// Whether the manifest says that the content `file_id` is missing, or stored in part.
+    pub(super) fn explain(&self, file_id: &str) -> bool {
+        self.missing.binary_search(&fingerprint(file_id.as_bytes())).is_ok()
+    }
+}
+
+/// The members of an archive while they are held against its manifest.
+pub(super) struct HeldAgainst<'a> {
+    inventory: &'a Inventory,
+    announced: Vec<bool>,
+    promises: Promises,
+    /// Contents that the backup never held: the first of them, and how many.
+    lacking: Vec<Lacking>,
+    lacking_total: u64,
+    findings: &'a mut Findings,
+}
+
+struct Lacking {
+    file_id: String,
+    reason: String,
+}
+
+impl<'a> HeldAgainst<'a> {
+    /// Nothing is known yet of the manifest.
+    pub(super) fn new(inventory: &'a Inventory, findings: &'a mut Findings) -> Self {
+        let announced = vec![false; inventory.count() as usize];
+        let promises = Promises::default();
+        Self { inventory, announced, promises, lacking: Vec::new(), lacking_total: 0, findings }
+    }
+
+    /// All of the manifest has been read, and `facts` are the rest of it. Returns the promises, and the numbers of the
+    /// members that it does not know.
+    pub(super) fn finish(mut self, facts: &ManifestFacts) -> (Promises, impl Iterator<Item = usize> + use<>) {
+        self.promises.absent.sort_unstable();
+        self.promises.missing.sort_unstable();
+        self.tell_of_missing(facts);
+        if let Some((index, _)) = self.inventory.find(manifest::NAME) {
+            self.announce(index);
+        }
+        let unknown = self.announced.into_iter().enumerate().filter(|(_, announced)| !announced);
+        (self.promises, unknown.map(|(index, _)| index))
+    }
+
+    /// Warns of contents that the backup never held, or not whole; the manifest's warnings have the titles.
+    fn tell_of_missing(&mut self, facts: &ManifestFacts) {
+        let told = |warning: &'_ Warning| Some((warning.file_id.clone()?, warning.title.clone()?));
+        let titles: HashMap<String, String> = facts.warnings.iter().filter_map(told).collect();
+        for Lacking { file_id, reason } in &self.lacking {
+            let title = titles.get(file_id).map(String::as_str);
+            self.findings.warning(FindingCode::ContentMissing, file_id, title, reason);
+        }
+        self.findings.count_warnings(self.lacking_total - self.lacking.len() as u64);
+        for changed in facts.warnings.iter().filter(|told| told.code == WarningCode::Changed) {
+            let file_id = changed.file_id.as_deref().unwrap_or_default();
+            if !self.promises.explain(file_id) {
+                self.findings.warning(FindingCode::ContentMissing, file_id, changed.title.as_deref(), &changed.reason);
+            }
+        }
+    }
+
+    fn announce(&mut self, index: usize) {
+        for index in self.inventory.same_name(index) {
+            self.announced[index] = true;
+        }
+    }
+}
+
+impl ManifestVisitor for HeldAgainst<'_> {
+    fn member(&mut self, promised: Promised) {
+        let name = promised.name.as_str();
+        let Some((index, first)) = self.inventory.find(name) else {
+            self.findings.damage(FindingCode::Manifest, Some(name), "the manifest promises it, and it is not there");
+            self.promises.absent.push(fingerprint(name.as_bytes()));
+            return;
+        };
+        if first.size != promised.size {
+            let reason = format!("it has {} bytes; the manifest says {}", first.size, promised.size);
+            self.findings.damage(FindingCode::Manifest, Some(name), &reason);
+        } else if first.sha256 != promised.sha256 {
+            self.findings.damage(FindingCode::Manifest, Some(name), "its bytes are not those that the manifest says");
+        }
+        self.announce(index);
+    }
+
+    fn missing(&mut self, missing: Missing) {
+        self.promises.missing.push(fingerprint(missing.file_id.0.as_bytes()));
+        if missing.never_was() {
+            return;
+        }
+        self.lacking_total += 1;
+        if self.lacking.len() < MAX_REASONS {
+            let reason = missing.reason.text().map_or_else(|| NOT_HELD.to_owned(), shortened);
+            self.lacking.push(Lacking { file_id: shortened(&missing.file_id.0), reason });
+        }
+    }
+}
