@@ -1,0 +1,79 @@
+/** The application as a test wants it to answer, and what it was asked. */
+import { mockIPC, mockWindows } from "@tauri-apps/api/mocks";
+import { render, screen } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import App from "../src/App.svelte";
+import type { BackupRequest } from "../src/lib/bindings/BackupRequest";
+import type { Event } from "../src/lib/bindings/Event";
+import type { Report } from "../src/lib/bindings/Report";
+import type { Settings } from "../src/lib/bindings/Settings";
+import * as samples from "../src/mock/samples";
+
+type Answer = (args: Record<string, unknown>) => unknown;
+
+export type Backup = {
+  request: BackupRequest;
+  tell: (event: Event) => void;
+  finish: (report: Report) => void;
+  fail: (reason: unknown) => void;
+};
+
+export type Application = {
+  /** Commands in the order in which they came. */
+  asked: { command: string; args: Record<string, unknown> }[];
+  backups: Backup[];
+  user: ReturnType<typeof userEvent.setup>;
+  /** The arguments of the last call of a command. */
+  last: (command: string) => Record<string, unknown> | undefined;
+};
+
+/** Opens the window on an application that answers with the samples, but for `answers`. */
+export function open(answers: Record<string, Answer> = {}, settings: Partial<Settings> = {}): Application {
+  const application: Application = {
+    asked: [],
+    backups: [],
+    user: userEvent.setup(),
+    last: (command) => application.asked.findLast((call) => call.command === command)?.args,
+  };
+  const known: Record<string, Answer> = {
+    app_state: () => ({ ...samples.appState, settings: { ...samples.appState.settings, ...settings } }),
+    survey: () => samples.survey,
+    destination_outlook: () => samples.outlook,
+    check_name: () => null,
+    backup_command: () => "cfms-backup create --data-dir /srv/cfms",
+    start_backup: (args) =>
+      new Promise<Report>((finish, fail) => {
+        const channel = args.onEvent as { onmessage: (event: Event) => void };
+        application.backups.push({
+          request: args.request as BackupRequest,
+          tell: (event) => channel.onmessage(event),
+          finish,
+          fail,
+        });
+      }),
+    cancel_backup: () => application.backups.at(-1)?.fail(samples.cancelled),
+    licences: () => "Apache License",
+    pick_folder: () => null,
+    pick_source: () => null,
+    ...answers,
+  };
+  mockWindows("main");
+  mockIPC(
+    (command, args) => {
+      application.asked.push({ command, args: args as Record<string, unknown> });
+      return known[command]?.(args as Record<string, unknown>) ?? null;
+    },
+    { shouldMockEvents: true },
+  );
+  render(App);
+  return application;
+}
+
+/** An answer that is an error, as the application rejects with it. */
+export const refuse = (reason: unknown): Answer => () => {
+  throw reason;
+};
+
+export const found = (testid: string) => screen.findByTestId(testid);
+export const shown = (testid: string) => screen.getByTestId(testid);
+export const absent = (testid: string) => screen.queryByTestId(testid);

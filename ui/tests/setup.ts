@@ -1,0 +1,20 @@
+/** What jsdom lacks of a browser, as little as the window needs. */
+import "@testing-library/jest-dom/vitest";
+import { beforeEach, vi } from "vitest";
+
+beforeEach(() => {
+  window.matchMedia = vi.fn((query: string) => ({
+    matches: false,
+    media: query,
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+  })) as unknown as typeof window.matchMedia;
+  document.elementFromPoint = () => document.body;
+});
+
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+  this.setAttribute("open", "");
+};
+HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
+  this.removeAttribute("open");
+};
