@@ -18,6 +18,8 @@ use crate::signals::Signals;
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a bar is drawn anew while nothing happens, so that its clock goes on.
 const TICK: Duration = Duration::from_millis(250);
+/// How long a phase must run before its rate says anything.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// The progress of one job, shown until it is dropped.
 pub(crate) struct Progress(Arc<Mutex<Shown>>);
@@ -118,63 +120,68 @@ impl Shown {
 impl Bar {
     fn new(output: &Output) -> Self {
         // Drawn from the first phase on: before, there is nothing to show.
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let bar = ProgressBar::hidden();
         Self { bar, colors: output.paint_warnings().is_on(), archive: String::new() }
     }
 
     fn hear(&mut self, event: &Event) {
         match event {
             Event::Phase { phase, total } => {
-                let total = total.filter(|&total| total > 0);
-                self.bar.reset();
-                match total {
-                    Some(total) => self.bar.set_length(total),
-                    None => self.bar.unset_length(),
-                }
-                self.bar.set_prefix(words(*phase));
-                self.bar.set_message(self.archive.clone());
-                self.bar.set_style(style(total.is_some(), self.colors));
-                if self.bar.is_hidden() {
-                    self.bar.set_draw_target(ProgressDrawTarget::stderr());
-                    self.bar.enable_steady_tick(TICK);
-                }
+                self.begin(*phase, total.filter(|&total| total > 0), ProgressDrawTarget::stderr());
+                self.bar.enable_steady_tick(TICK);
             }
             Event::Done { bytes, item, .. } => {
-                self.bar.set_position(*bytes);
                 if let Some(item) = item {
                     self.bar.set_message(show::line(item).into_owned());
                 }
+                self.bar.set_position(*bytes);
             }
             Event::Plan { .. } | Event::Warning { .. } => {}
         }
     }
+
+    /// A bar of its own for every phase: rate and time left are of this phase alone.
+    fn begin(&mut self, phase: Phase, total: Option<u64>, target: ProgressDrawTarget) {
+        self.bar.finish_and_clear();
+        self.bar = ProgressBar::with_draw_target(total, target)
+            .with_style(style(total.is_some(), self.colors))
+            .with_prefix(words(phase))
+            .with_message(self.archive.clone());
+    }
 }
 
-/// A measured bar, or a spinner where there is no measure.
+/// A measured bar, or a spinner where there is no measure; below, what is worked on.
 fn style(measured: bool, colors: bool) -> BarStyle {
     let template = match (measured, colors) {
-        (true, true) => "{prefix:20}  {bar:20.cyan/dim} {percent:>3} %  {sizes}{rate}{left}  {wide_msg:.dim}",
-        (true, false) => "{prefix:20}  {bar:20} {percent:>3} %  {sizes}{rate}{left}  {wide_msg}",
-        (false, true) => "{prefix:20}  {spinner:.cyan}  {wide_msg:.dim}",
-        (false, false) => "{prefix:20}  {spinner}  {wide_msg}",
+        (true, true) => "{prefix:20} {percent:>3} % {wide_bar:.cyan/dim} {sizes}{rate}{left}\n  {wide_msg:.dim}",
+        (true, false) => "{prefix:20} {percent:>3} % {wide_bar} {sizes}{rate}{left}\n  {wide_msg}",
+        (false, true) => "{prefix:20} {spinner:.cyan}\n  {wide_msg:.dim}",
+        (false, false) => "{prefix:20} {spinner}\n  {wide_msg}",
     };
     // The templates are good, as a test shows.
     let style = BarStyle::with_template(template).unwrap_or_else(|_| BarStyle::default_bar());
-    let size = show::short_size;
-    let sizes = move |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = write!(out, "{} of {}", size(state.pos()), size(state.len().unwrap_or_default()));
+    let sizes = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let (done, total) = (show::short_size(state.pos()), show::short_size(state.len().unwrap_or_default()));
+        let _ = match (done.split_once(' '), total.split_once(' ')) {
+            (Some((number, unit)), Some((_, same))) if unit == same => write!(out, "{number} of {total}"),
+            _ => write!(out, "{done} of {total}"),
+        };
     };
-    // Rate and time left mean nothing before something is done.
+    // Rate and time left mean nothing at first.
+    let is_early = |state: &ProgressState| state.elapsed() < SETTLING;
     let rate = move |state: &ProgressState, out: &mut dyn fmt::Write| {
-        if state.pos() > 0 && state.per_sec() >= 1.0 {
-            let _ = write!(out, ", {}/s", size(state.per_sec() as u64));
+        if !is_early(state) && state.per_sec() >= 1.0 {
+            let _ = write!(out, ", {}/s", show::short_size(state.per_sec() as u64));
         }
     };
-    let left = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let seconds = state.eta().as_secs();
-        if state.pos() > 0 && seconds > 0 {
-            let _ = write!(out, ", {} left", show::duration(seconds as f64).replace(".0 s", " s"));
-        }
+    let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = match state.eta().as_secs() {
+            0 => Ok(()),
+            _ if is_early(state) => Ok(()),
+            seconds @ 1..60 => write!(out, ", {seconds} s left"),
+            seconds @ 60..3600 => write!(out, ", {} min left", seconds / 60),
+            seconds => write!(out, ", {} h {} min left", seconds / 3600, seconds % 3600 / 60),
+        };
     };
     style.progress_chars("━╸─").with_key("sizes", sizes).with_key("rate", rate).with_key("left", left)
 }
@@ -253,20 +260,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_template_is_good_and_shows_a_title_escaped() {
+    fn a_bar_shows_how_far_it_is_and_titles_escaped() {
         for measured in [true, false] {
-            let terminal = indicatif::InMemoryTerm::new(4, 120);
+            let terminal = indicatif::InMemoryTerm::new(4, 80);
+            let mut bar = Bar { bar: ProgressBar::hidden(), colors: false, archive: "a.cfms.enc".to_owned() };
             let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-            let mut bar =
-                Bar { bar: ProgressBar::with_draw_target(None, target), colors: false, archive: String::new() };
-            bar.hear(&Event::Phase { phase: Phase::Encrypt, total: measured.then_some(4 << 20) });
+            bar.begin(Phase::Encrypt, measured.then_some(4 << 20), target);
+            bar.bar.tick();
+            assert!(terminal.contents().ends_with("\n  a.cfms.enc"), "{}", terminal.contents());
+
             let item = Some("Finance / \u{202e}gpj\n".to_owned());
             bar.hear(&Event::Done { bytes: 1 << 20, item, items: 1, items_total: None });
             bar.bar.tick();
             let shown = terminal.contents();
             assert!(shown.starts_with("Writing the archive "), "{shown}");
             assert!(shown.ends_with(r"Finance / \u{202e}gpj\n"), "{shown}");
-            assert_eq!(shown.contains(" 25 %  1.0 MiB of 4.0 MiB"), measured, "{shown}");
+            assert_eq!(shown.contains(" 25 % ━") && shown.contains("─ 1.0 of 4.0 MiB"), measured, "{shown}");
         }
     }
 }
