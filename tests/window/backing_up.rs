@@ -73,7 +73,7 @@ fn a_cancelled_backup_leaves_nothing_behind() {
     assert_eq!(bench.written(), [""; 0]);
     assert!(bench.diary().contains("backup ended, Cancelled"));
     // And the window is ready for the next one.
-    window.click("done");
+    window.click("back-to-form");
     window.wait_for("start");
 }
 
@@ -94,17 +94,23 @@ fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
 }
 
 #[test]
-fn closing_during_a_backup_asks_first() {
+fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
     let Some(bench) = Bench::new("1M") else { return };
     bench.swell(2 << 30);
     let window = bench.open();
     window.click("start");
     window.wait_for("progress-percent");
-    let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync key --clearmodifiers alt+F4";
-    let asked = Command::new("sh").args(["-c", close]).env("DISPLAY", &window.display).status().unwrap();
-    assert!(asked.success());
+    let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; \
+                 xdotool key --clearmodifiers alt+F4";
+    let asked = Command::new("sh").args(["-c", close]).env("DISPLAY", &window.display).output().unwrap();
+    assert!(asked.status.success(), "{asked:?}");
     until("the window asks", || window.session.find("[role=dialog], [role=alertdialog], dialog[open]"));
     assert!(window.find("cancel").is_some(), "the backup goes on meanwhile");
+    let process = window.process();
+    window.click("stop-and-close");
+    until("the program has ended", || (!runs(process)).then_some(()));
+    assert_eq!(bench.written(), [""; 0]);
+    assert!(bench.diary().contains("backup ended, Cancelled"));
 }
 
 #[test]
@@ -116,12 +122,13 @@ fn a_failure_says_what_to_do_and_keeps_the_form() {
     window.fill("backup-name", "taken");
     window.click("scope-documents");
     window.click("start");
+    window.wait_for("result-title");
     assert!(window.text("error-title").len() > 5);
     assert!(window.text("error-advice").len() > 5);
     assert!(window.page().contains("taken.cfms.enc"), "{}", window.page());
     assert_eq!(fs::read(bench.archives.join("taken.cfms.enc")).unwrap(), b"somebody's");
 
-    window.click("done");
+    window.click("back-to-form");
     assert_eq!(window.value("backup-name"), "taken");
     assert_eq!(window.value("archive-dir"), bench.archives.to_str().unwrap());
     window.fill("backup-name", "free");
@@ -179,8 +186,8 @@ fn a_source_is_chosen_in_the_systems_own_dialog() {
     let typed = Command::new("bash").args(["-c", script, "dialog", server]).env("DISPLAY", &window.display).output();
     let typed = typed.unwrap();
     assert!(typed.status.success(), "{}", String::from_utf8_lossy(&typed.stderr));
-    window.wait_for("source-card");
-    assert_eq!(window.value("source-path"), server);
+    until("the server is chosen", || (window.value("source-path") == server).then_some(()));
+    until("it is looked at", || window.page().contains("Harbour Works").then_some(()));
 }
 
 #[test]
