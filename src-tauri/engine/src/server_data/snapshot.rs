@@ -163,7 +163,7 @@ impl Snapshot {
         let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
         let size = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
         // One transaction for all that follows: SQLite need not look for changes before every query.
-        connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -4096; BEGIN").map_err(failed)?;
+        connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN").map_err(failed)?;
         let schema_sha256 = schema_sha256(&connection).map_err(failed)?;
         drop(folder);
 
