@@ -11,8 +11,18 @@ const { en } = dictionaries;
 const zh = dictionaries["zh-CN"];
 const HAN = /\p{Script=Han}/u;
 
-/** What has no words, or the same ones in every language. */
-const SAME = new Set(["product", "name", "locale", "common.gap", "done.sha256", "progress.rate", "bar.spaceUnknown"]);
+/** What has no words of its own, or the same ones in every language. */
+const SAME = new Set([
+  "product",
+  "locale",
+  "common.sentence",
+  "common.gap",
+  "done.sha256",
+  "progress.rate",
+  "progress.warning",
+  "progress.spoken",
+  "progress.windowTitle",
+]);
 
 /** Every text of a dictionary by its path; functions are called with plausible arguments. */
 function texts(node: unknown, at = ""): [string, string][] {
@@ -37,6 +47,12 @@ const source = (path: string) => readFileSync(join(import.meta.dirname, path), "
 /** The words of a generated union of strings. */
 const union = (type: string) => [...source(`../src/lib/bindings/${type}.ts`).matchAll(/"(\w+)"/g)].map(([, word]) => word ?? "");
 
+const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"].flatMap((folder) =>
+  readdirSync(join(import.meta.dirname, folder))
+    .filter((name) => /\.(svelte|ts)$/.test(name))
+    .map((name) => folder + name),
+);
+
 describe("the two languages", () => {
   test("have the same texts", () => {
     const inEnglishOnly = new Set(["nameProblems", "actions"]);
@@ -53,6 +69,13 @@ describe("the two languages", () => {
   test("say it in Chinese where the page is Chinese, and never where it is English", () => {
     expect(texts(zh).filter(([at, text]) => !SAME.has(at) && !HAN.test(text))).toEqual([]);
     expect(texts(en).filter(([, text]) => HAN.test(text))).toEqual([]);
+  });
+
+  test("keep no text that nothing shows", () => {
+    const code = sources.map(source).join("\n");
+    const tables = /^(errors|warnings|findings|notChecked|nameProblems|actions|progress\.phases|bar\.why|settings\.themes)\./;
+    const unused = texts(en).filter(([at]) => !tables.test(at) && !code.includes(at.split(".").slice(-2).join(".")));
+    expect(unused.map(([at]) => at)).toEqual([]);
   });
 
   test("count one and many", () => {
@@ -123,11 +146,7 @@ describe("what the engine can say", () => {
 });
 
 describe("the pages", () => {
-  const files = ["../src/", "../src/views/", "../src/components/"].flatMap((folder) =>
-    readdirSync(join(import.meta.dirname, folder))
-      .filter((name) => name.endsWith(".svelte"))
-      .map((name) => folder + name),
-  );
+  const files = sources.filter((name) => name.endsWith(".svelte"));
 
   test.each(files)("%s shows no word that is not in the dictionaries", (file) => {
     const found: string[] = [];

@@ -15,6 +15,8 @@ const RECENT = 5;
 
 export class Session {
   page = $state<Page>("backup");
+  /** The settings are known, so what is drawn from now on will stay. */
+  opened = $state(false);
   app = $state.raw<AppState | null>(null);
   settings = $state.raw<Settings>({
     language: "system",
@@ -49,6 +51,7 @@ export class Session {
     language.choose(this.settings.language, this.app?.locale ?? "en");
     this.#dress();
     this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+    this.opened = true;
     const source = this.app?.demo ?? this.settings.last_source ?? this.app?.data_dir_last ?? null;
     if (source !== null) void this.form.look(source);
   }
@@ -173,7 +176,7 @@ export function headline(job: BackupJob): string {
   if (face === "failed") return failed.title;
   if (report === null) return cancelled.title;
   if (face === "incomplete") return done.incomplete;
-  const warnings = report.warnings.length;
+  const warnings = report.warnings_total;
   if (report.verification === null) return warnings > 0 ? done.unverifiedWarnings(warnings) : done.unverified;
   return warnings > 0 ? done.verifiedWarnings(warnings) : done.verified;
 }
