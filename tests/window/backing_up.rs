@@ -180,6 +180,9 @@ fn a_source_is_chosen_in_the_systems_own_dialog() {
         xdotool key --clearmodifiers ctrl+a
         xdotool type --delay 30 "$1"
         sleep 0.5
+        # The dialog has completed the path by a slash, which would mean a folder in it.
+        xdotool key Delete
+        sleep 0.2
         xdotool key Return
     "#;
     let server = bench.server.to_str().unwrap();

@@ -8,8 +8,12 @@ use serde_json::json;
 use crate::bench::{Bench, Start, Window, until};
 
 /// A look of the window and how its pictures' names end.
-const LOOKS: [(&str, &str, &str); 4] =
-    [("dark", "en", "dark-en"), ("light", "en", "light-en"), ("dark", "zh-CN", "dark-zh"), ("light", "zh-CN", "light-zh")];
+const LOOKS: [(&str, &str, &str); 4] = [
+    ("dark", "en", "dark-en"),
+    ("light", "en", "light-en"),
+    ("dark", "zh-CN", "dark-zh"),
+    ("light", "zh-CN", "light-zh"),
+];
 
 #[test]
 #[ignore = "takes pictures: make screenshots"]
