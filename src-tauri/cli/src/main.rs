@@ -31,11 +31,13 @@ use signals::Signals;
 
 fn main() -> ExitCode {
     secrecy::keep();
-    let exit = match args::parse() {
+    // The standard library itself panics where the system refuses to close a folder. That is a failed run like any other:
+    // everything was cleaned up on the way here, and the message has been printed.
+    let exit = std::panic::catch_unwind(|| match args::parse() {
         Ok(cli) => run(cli),
         Err(error) => refuse(&error),
-    };
-    exit.into()
+    });
+    exit.unwrap_or(Exit::Failed).into()
 }
 
 fn run(cli: Cli) -> Exit {

@@ -178,11 +178,16 @@ impl Job {
         Ok(())
     }
 
-    /// Names what is worked on now.
+    /// Begins the next content, and names it.
     pub fn item(&self, title: impl Into<String>) {
         let mut progress = self.lock();
         progress.item = Some(title.into());
         progress.items += 1;
+    }
+
+    /// Names something that is worked on and is none of the contents that are counted.
+    pub fn aside(&self, title: impl Into<String>) {
+        self.lock().item = Some(title.into());
     }
 
     /// Reports `bytes` more, really done.

@@ -7,9 +7,11 @@
 //!
 //! The last two are ours: with them `sha256sum` alone proves an archive. Readers need `key` and `algorithm`.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rand::TryRng;
@@ -170,14 +172,16 @@ pub(crate) fn key_file_text(
     text
 }
 
-/// The key of `archive`: the one given, else the one beside it.
+/// The key of `archive`: the one given, else the one beside it. An archive that is not there is told first, as its key
+/// cannot be either.
 pub(crate) fn find_key(archive: &Path, given: Option<&Path>) -> Result<PathBuf> {
+    std::fs::metadata(archive).map_err(|e| Error::io("read", archive, e))?;
     if let Some(given) = given {
         return Ok(given.to_path_buf());
     }
-    let file_name = archive.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = file_name.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&file_name);
-    let beside = archive.with_file_name(format!("{stem}{KEY_SUFFIX}"));
+    let file_name = archive.file_name().unwrap_or_default().as_bytes();
+    let stem = file_name.strip_suffix(ARCHIVE_SUFFIX.as_bytes()).unwrap_or(file_name);
+    let beside = archive.with_file_name(OsStr::from_bytes(&[stem, KEY_SUFFIX.as_bytes()].concat()));
     if beside.exists() {
         Ok(beside)
     } else {
@@ -238,5 +242,18 @@ mod tests {
         let shown = format!("{:?}", parse(&format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-CBC\"}}")).unwrap());
         assert!(shown.contains("Key(…)"));
         assert!(!shown.contains("0, 1, 2") && !shown.contains("0001"), "{shown}");
+    }
+
+    #[test]
+    fn the_key_beside_an_archive_is_found_whatever_bytes_its_name_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join(OsStr::from_bytes(b"x\xff.cfms.enc"));
+        assert!(matches!(find_key(&archive, None), Err(Error::NotFound { path }) if path == archive));
+        std::fs::write(&archive, "").unwrap();
+        let key = dir.path().join(OsStr::from_bytes(b"x\xff.key"));
+        assert!(matches!(find_key(&archive, None), Err(Error::KeyMissing { expected, .. }) if expected == key));
+        std::fs::write(&key, "").unwrap();
+        assert_eq!(find_key(&archive, None).unwrap(), key);
+        assert_eq!(find_key(&archive, Some(Path::new("other"))).unwrap(), Path::new("other"));
     }
 }

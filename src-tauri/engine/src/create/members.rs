@@ -321,7 +321,7 @@ impl<'a> Members<'a> {
         for (name, content) in
             std::iter::once(("server/app.db", database)).chain(std::mem::take(&mut self.server_files))
         {
-            job.item(name);
+            job.aside(name);
             match store(tar, name, content, &mut small, job)? {
                 Ok(Stored { sealed, trouble }) => {
                     self.named.push((name, sealed));
