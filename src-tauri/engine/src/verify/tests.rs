@@ -405,7 +405,7 @@ fn what_is_no_file_is_an_error_and_no_hang() {
     assert!(matches!(verify(folder.path(), Some(&key), &Job::silent()), Err(Error::Io { .. })));
     let absent = folder.path().join("absent.cfms.enc");
     assert!(matches!(verify(&absent, Some(&key), &Job::silent()), Err(Error::NotFound { .. })));
-    assert!(matches!(verify(&absent, None, &Job::silent()), Err(Error::KeyMissing { .. })));
+    assert!(matches!(verify(&absent, None, &Job::silent()), Err(Error::NotFound { .. })));
 }
 
 #[test]
