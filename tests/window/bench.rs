@@ -1,5 +1,6 @@
 //! The work bench: a demonstration server, and the program's window open on it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
@@ -60,6 +61,16 @@ impl Bench {
     /// Sets one up, with a server of about `size` (as `--size` takes it). `None`, said aloud, where this machine lacks what
     /// a window needs.
     pub(crate) fn new(size: &str) -> Option<Self> {
+        Self::below(&std::env::temp_dir(), None, size)
+    }
+
+    /// The same in a folder of that path, which must not be there yet.
+    pub(crate) fn at(folder: &str, size: &str) -> Option<Self> {
+        let folder = Path::new(folder);
+        Self::below(folder.parent().unwrap(), folder.file_name(), size)
+    }
+
+    fn below(parent: &Path, name: Option<&OsStr>, size: &str) -> Option<Self> {
         for program in ["Xvfb", "openbox", "WebKitWebDriver"] {
             if !is_installed(program) {
                 // Past the test's own output, which is shown for failures alone.
@@ -68,9 +79,13 @@ impl Bench {
             }
         }
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = tempfile::tempdir().unwrap();
+        let mut builder = tempfile::Builder::new();
+        if let Some(name) = name {
+            builder.prefix(name).rand_bytes(0);
+        }
+        let folder = builder.tempdir_in(parent).unwrap();
         let below = |name: &str| folder.path().join(name);
-        let (server, archives, keys) = (below("server"), below("archives"), below("keys"));
+        let (server, archives, keys) = (below("server"), below("backups"), below("keys"));
         let demo = Command::new(command_line()).arg("demo").arg(&server).args(["--size", size, "--quiet"]).output();
         let demo = demo.expect("build the command line first: cargo build --workspace");
         assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));

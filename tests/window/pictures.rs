@@ -1,11 +1,18 @@
-//! The pictures of the README, taken of the real window.
+//! Pictures of the real window: those of the README into `docs/pictures`, and the other pages, to be looked at, into
+//! `target/pictures`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::bench::{Bench, Start, Window, until};
+
+/// Where the server of the pictures lies: its path is in them.
+const FOLDER: &str = "/tmp/harbour";
+
+/// The pages that the README shows.
+const SHOWN: [&str; 4] = ["ready", "progress", "done", "failed"];
 
 /// A look of the window and how its pictures' names end.
 const LOOKS: [(&str, &str, &str); 4] = [
@@ -19,32 +26,32 @@ const LOOKS: [(&str, &str, &str); 4] = [
 #[ignore = "takes pictures: make screenshots"]
 fn pictures() {
     for (theme, language, ending) in LOOKS {
-        let Some(bench) = Bench::new("64M") else { return };
+        let Some(bench) = Bench::at(FOLDER, "64M") else { return };
         let settings = json!({ "theme": theme, "language": language });
         let server = bench.server.to_str().unwrap().to_owned();
         let start = || Start { arguments: vec![&server], settings: Some(settings.clone()), language: None };
 
         let window = bench.start(Start { arguments: vec![], ..start() });
         window.wait_for("nav-backup");
-        take(&window, &format!("empty-{ending}"));
+        take(&window, "empty", ending);
         drop(window);
 
         let window = bench.start(start());
         window.wait_for("source-card");
-        take(&window, &format!("ready-{ending}"));
+        take(&window, "ready", ending);
         window.fill("backup-name", "first");
         window.click("start");
         window.wait_for("result-title");
-        take(&window, &format!("done-{ending}"));
+        take(&window, "done", ending);
 
         window.click("done");
         window.fill("backup-name", "first");
         window.click("start");
         window.wait_for("error-title");
-        take(&window, &format!("failed-{ending}"));
+        take(&window, "failed", ending);
         window.click("nav-settings");
         window.wait_for("theme-select");
-        take(&window, &format!("settings-{ending}"));
+        take(&window, "settings", ending);
         drop(window);
 
         bench.swell(3 << 30);
@@ -56,19 +63,19 @@ fn pictures() {
                 window.text("progress-percent").trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()?;
             (percent >= 33.0).then_some(())
         });
-        take(&window, &format!("progress-{ending}"));
+        take(&window, "progress", ending);
         window.click("cancel");
         window.wait_for("result-title");
-        take(&window, &format!("cancelled-{ending}"));
+        take(&window, "cancelled", ending);
     }
 }
 
-fn take(window: &Window, name: &str) {
+fn take(window: &Window, page: &str, ending: &str) {
     settle(window);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    let below = if SHOWN.contains(&page) { "docs/pictures" } else { "target/pictures" };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(below);
     fs::create_dir_all(&folder).unwrap();
-    let picture: PathBuf = folder.join(format!("{name}.png"));
-    fs::write(picture, window.session.picture().unwrap()).unwrap();
+    fs::write(folder.join(format!("{page}-{ending}.png")), window.session.picture().unwrap()).unwrap();
 }
 
 /// A picture can lag behind the page: wait for two frames, and for the end of what moves.
