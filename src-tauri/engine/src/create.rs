@@ -12,6 +12,7 @@ use ts_rs::TS;
 use crate::archive::destination::{Claim, Place};
 use crate::archive::encrypt::{Encryptor, Written};
 use crate::archive::key::{Key, KeyFile, key_file_text};
+pub use crate::archive::metadata::{Metadata, Scope};
 use crate::archive::tar_writer::{TarWriter, archive_size};
 use crate::error::{Error, Result};
 use crate::hex;
@@ -37,18 +38,6 @@ pub struct Destination {
     pub key_dir: Option<PathBuf>,
     /// The backup's name; `None` is `backup_<time>`, made unique.
     pub name: Option<BackupName>,
-}
-
-/// How much of a server goes into a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Scope {
-    /// Everything: documents, users, groups, configuration, TLS pair. What disaster recovery needs.
-    #[default]
-    WholeServer,
-    /// Folders, documents, revisions, access rules and their contents, to hand over or to move.
-    DocumentsOnly,
 }
 
 /// How a backup is made.
@@ -92,25 +81,6 @@ pub enum Outcome {
     DoneWithWarnings,
     /// It is written, and lacks so many contents that it must not be relied on.
     Incomplete,
-}
-
-/// `metadata.json`: what every reader of an archive looks at first.
-#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize, TS)]
-#[ts(export)]
-pub struct Metadata {
-    /// The format's version, `"1.0"`.
-    pub version: String,
-    /// When the backup was begun, in Unix seconds.
-    pub created_at: f64,
-    /// Rows of `documents.json`.
-    #[ts(type = "number")]
-    pub documents_count: u64,
-    /// Rows of `folders.json`.
-    #[ts(type = "number")]
-    pub folders_count: u64,
-    /// Rows of `files.json`, contents missing or not.
-    #[ts(type = "number")]
-    pub files_count: u64,
 }
 
 /// What a backup is, once it is made.
@@ -336,7 +306,8 @@ fn read_back(claim: &Claim, key: &KeyFile, job: &Job) -> Result<Verification> {
 }
 
 fn orphaned_key(path: &Path) -> Warning {
-    let reason = "an earlier run died before its archive was finished; this key opens nothing that was published beside it";
+    let reason =
+        "an earlier run died before its archive was finished; this key opens nothing that was published beside it";
     let mut warning = Warning::new(WarningCode::KeyWithoutArchive, reason);
     warning.path = Some(path.display().to_string());
     warning

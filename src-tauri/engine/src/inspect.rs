@@ -11,19 +11,19 @@ use ts_rs::TS;
 use crate::archive::bounded_json::{JsonError, read_json};
 use crate::archive::decrypt::{Ciphertext, Ending, Plaintext, Shape};
 use crate::archive::json_rows::{Rows, rows_into};
+pub use crate::archive::key::KeyFacts;
 use crate::archive::key::{KeyFile, find_key};
 use crate::archive::manifest;
 use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, read_manifest, shortened};
+use crate::archive::metadata::{Metadata, Scope};
 use crate::archive::tables::{
     self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, Places,
     ReadMetadata, RevisionRow, fingerprint,
 };
 use crate::archive::tar_reader::{Flaw, FlawKind, Found, Members};
-use crate::create::{Metadata, Scope};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::names::content_member;
-use crate::verify::shown;
+use crate::names::{content_member, shown};
 use crate::warning::Warning;
 
 #[cfg(test)]
@@ -77,23 +77,6 @@ pub struct Inspection {
     pub largest: Vec<LargeDocument>,
     /// The warnings that were stored with the backup.
     pub warnings: Vec<Warning>,
-}
-
-/// What a key file says about its archive.
-#[derive(Debug, Clone, Serialize, TS)]
-#[ts(export)]
-pub struct KeyFacts {
-    /// Always `AES-256-CBC`.
-    pub algorithm: String,
-    /// When the backup was begun, in Unix seconds.
-    pub created_at: Option<f64>,
-    /// The backup's name.
-    pub backup_name: Option<String>,
-    /// The archive's size in bytes; only in key files of this program.
-    #[ts(type = "number | null")]
-    pub archive_size: Option<u64>,
-    /// The archive's SHA-256; only in key files of this program.
-    pub archive_sha256: Option<String>,
 }
 
 /// A document and the size of its contents.

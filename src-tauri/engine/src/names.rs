@@ -103,6 +103,16 @@ pub fn is_bidirectional(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// `text` for a message: what could move a terminal's cursor or turn its direction is escaped.
+pub(crate) fn shown(text: &str) -> String {
+    let escape = |c: char| c.is_control() || is_bidirectional(c) || matches!(c, '\u{2028}' | '\u{2029}');
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if escape(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// The member that holds the content of `file_id` below `folder` (`files`, `server/files`).
 ///
 /// An id that is no plain relative name is replaced by `%` and the SHA-256 of its UTF-8, so that no tool writes

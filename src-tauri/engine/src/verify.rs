@@ -14,12 +14,13 @@ use ts_rs::TS;
 
 use crate::archive::decrypt::Ciphertext;
 use crate::archive::key::{KeyFile, find_key};
+use crate::archive::metadata::Metadata;
 use crate::archive::stream::read_whole;
 use crate::archive::tables::{self, ReadMetadata};
-use crate::create::Metadata;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::{Job, Phase};
+use crate::names::shown;
 
 mod findings;
 mod inventory;
@@ -29,7 +30,6 @@ mod rows;
 pub(crate) mod tests;
 
 use findings::Findings;
-pub(crate) use findings::shown;
 use inventory::Inventory;
 use rows::Tables;
 

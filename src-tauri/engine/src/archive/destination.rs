@@ -61,7 +61,8 @@ impl Claim {
             Some(name) => (name.clone(), claim(name)?),
             None => claim_free_name(&BackupName::of_time(now), claim)?,
         };
-        for (file, folder, dir) in [(&archive, &archive_folder, place.archive_dir), (&key, &key_folder, place.key_dir)] {
+        for (file, folder, dir) in [(&archive, &archive_folder, place.archive_dir), (&key, &key_folder, place.key_dir)]
+        {
             if place.give_away_in.is_some_and(|given| given == dir) {
                 file.give_to(folder.owner()?)?;
             }

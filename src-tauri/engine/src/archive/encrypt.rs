@@ -86,13 +86,7 @@ impl Encryptor {
             let path = path.clone();
             thread("write").spawn(move || write(file, path, iv, &to_write, &emptied)).map_err(cannot_start)?
         };
-        Ok(Self {
-            buffer: Buffer::new(),
-            filled: Some(filled),
-            spare,
-            cipher: Some(cipher),
-            writer: Some(writer),
-        })
+        Ok(Self { buffer: Buffer::new(), filled: Some(filled), spare, cipher: Some(cipher), writer: Some(writer) })
     }
 
     /// Reads up to `limit` bytes from `reader` straight into the pipeline, and shows them, so that the caller can hash
@@ -252,8 +246,7 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_the_file() {
         let mut file = tempfile::tempfile().unwrap();
-        let mut encryptor =
-            Encryptor::start(file.try_clone().unwrap(), "x".into(), &Key::generate().unwrap()).unwrap();
+        let mut encryptor = Encryptor::start(file.try_clone().unwrap(), "x".into(), &Key::generate().unwrap()).unwrap();
         encryptor.write_all(&[7; 1_000_000]).unwrap();
         let written = encryptor.finish().unwrap();
         let mut bytes = Vec::new();
@@ -273,6 +266,9 @@ mod tests {
         }
         assert!(failed);
         let reason = encryptor.failure().unwrap();
-        assert!(matches!(&reason, Error::NoSpace { path, .. } if path == std::path::Path::new("/backups/x")), "{reason}");
+        assert!(
+            matches!(&reason, Error::NoSpace { path, .. } if path == std::path::Path::new("/backups/x")),
+            "{reason}"
+        );
     }
 }

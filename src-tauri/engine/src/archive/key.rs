@@ -15,12 +15,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rand::TryRng;
+use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use ts_rs::TS;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::{Error, Result};
 use crate::hex;
-use crate::inspect::KeyFacts;
 use crate::names::{ARCHIVE_SUFFIX, KEY_SUFFIX};
 
 /// The only cipher of the format.
@@ -78,6 +79,23 @@ impl<'de> Deserialize<'de> for Key {
         }
         deserializer.deserialize_str(HexKey)
     }
+}
+
+/// What a key file says about its archive.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export)]
+pub struct KeyFacts {
+    /// Always `AES-256-CBC`.
+    pub algorithm: String,
+    /// When the backup was begun, in Unix seconds.
+    pub created_at: Option<f64>,
+    /// The backup's name.
+    pub backup_name: Option<String>,
+    /// The archive's size in bytes; only in key files of this program.
+    #[ts(type = "number | null")]
+    pub archive_size: Option<u64>,
+    /// The archive's SHA-256; only in key files of this program.
+    pub archive_sha256: Option<String>,
 }
 
 /// A key with what its file says about the archive.
@@ -214,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_servers_key_file_is_enough_and_digits_may_be_upper_case() {
-        let text = format!("{{\"algorithm\": \"AES-256-CBC\", \"key\": \"{DIGITS}\", \"created_at\": \"today\", \"x\": []}}");
+        let text =
+            format!("{{\"algorithm\": \"AES-256-CBC\", \"key\": \"{DIGITS}\", \"created_at\": \"today\", \"x\": []}}");
         let read = parse(&text).unwrap();
         assert_eq!(read.key.bytes()[31], 31);
         assert_eq!((read.facts.created_at, read.facts.archive_sha256), (None, None));
@@ -239,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_key_shows_nothing_of_itself() {
-        let shown = format!("{:?}", parse(&format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-CBC\"}}")).unwrap());
+        let shown =
+            format!("{:?}", parse(&format!("{{\"key\": \"{DIGITS}\", \"algorithm\": \"AES-256-CBC\"}}")).unwrap());
         assert!(shown.contains("Key(…)"));
         assert!(!shown.contains("0, 1, 2") && !shown.contains("0001"), "{shown}");
     }

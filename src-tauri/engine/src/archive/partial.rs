@@ -238,7 +238,9 @@ fn try_claim(folder: &Folder, partial: &str, final_name: &str, mode: u32) -> Res
             let file = file.into_std();
             match file.try_lock() {
                 // A sweep of another run may have taken it for a dead one's in the moment before the lock.
-                Ok(()) => Ok(folder.is_still(partial, &file).map_err(|e| Error::io("look at", &shown, e))?.then_some(file)),
+                Ok(()) => {
+                    Ok(folder.is_still(partial, &file).map_err(|e| Error::io("look at", &shown, e))?.then_some(file))
+                }
                 Err(std::fs::TryLockError::WouldBlock) => Err(Error::NameBusy { path: shown }),
                 // A file system without locks: creating the file exclusively is the claim there.
                 Err(std::fs::TryLockError::Error(_)) => Ok(Some(file)),

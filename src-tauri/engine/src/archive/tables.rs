@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::json_rows::RowReader;
 use super::manifest;
 use super::tar_reader::Member;
-use crate::create::Metadata;
+use crate::archive::metadata::Metadata;
 
 /// Whether a member of that name is a content.
 pub(crate) fn is_content(name: &[u8]) -> bool {

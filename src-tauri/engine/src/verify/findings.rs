@@ -2,7 +2,6 @@
 
 use super::{Finding, FindingCode, MAX_FINDINGS, Severity};
 use crate::archive::manifest_reader::shortened;
-use crate::names::is_bidirectional;
 
 /// The findings of one check.
 #[derive(Default)]
@@ -72,14 +71,4 @@ impl Findings {
 fn finding(severity: Severity, code: FindingCode, subject: Option<&str>, title: Option<&str>, reason: &str) -> Finding {
     let (subject, title) = (subject.map(shortened), title.map(shortened));
     Finding { severity, code, subject, title, reason: shortened(reason) }
-}
-
-/// `text` for a message: what could move a terminal's cursor or turn its direction is escaped.
-pub(crate) fn shown(text: &str) -> String {
-    let escape = |c: char| c.is_control() || is_bidirectional(c) || matches!(c, '\u{2028}' | '\u{2029}');
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if escape(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
 }

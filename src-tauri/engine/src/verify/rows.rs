@@ -13,11 +13,11 @@ use crate::archive::decrypt::{Ciphertext, Plaintext};
 use crate::archive::json_rows::{Rows, rows_into};
 use crate::archive::manifest;
 use crate::archive::manifest_reader::read_manifest;
+use crate::archive::metadata::Metadata;
 use crate::archive::tables::{
     self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, ReadMetadata,
     RevisionRow, fingerprint,
 };
-use crate::create::Metadata;
 use crate::error::Result;
 use crate::hex;
 use crate::job::Job;
