@@ -24,6 +24,7 @@ use crate::volume;
 use crate::warning::{Warning, WarningCode};
 
 mod content;
+mod found;
 mod members;
 mod spool;
 

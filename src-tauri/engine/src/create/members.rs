@@ -5,15 +5,16 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use super::content::{Stored, store};
+use super::found::{Found, Record, reason_of};
 use super::spool::Spool;
-use super::{MAX_WARNINGS, Metadata, Options, Scope};
+use super::{Metadata, Options, Scope};
 use crate::archive::manifest::{self, ManifestWriter};
 use crate::archive::tar_writer::{Member, Sealed, TarWriter, member_footprint};
 use crate::error::{Error, Result};
 use crate::job::{Job, Phase};
 use crate::names::content_member;
 use crate::server_data::{
-    self, ContentIndex, ContentRow, MissingBelow, OpenContent, Refusal, ServerData, ServerFile, Snapshot, WhichContents,
+    self, ContentIndex, ContentRow, OpenContent, Refusal, ServerData, ServerFile, Snapshot, WhichContents,
 };
 use crate::warning::{Warning, WarningCode};
 
@@ -110,20 +111,6 @@ pub(super) struct Members<'a> {
     named: Vec<(&'static str, Sealed)>,
     stored: [Vec<Record>; 2],
     found: Found,
-}
-
-/// What was found on the way.
-#[derive(Default)]
-struct Found {
-    warnings: Vec<Warning>,
-    warnings_total: u64,
-    documents_missing: u64,
-    others_missing: u64,
-    missing_below: MissingBelow,
-    unfinished_uploads: u64,
-    content_bytes: u64,
-    /// Contents that are in the archive, but only in part.
-    in_part: Vec<(String, WarningCode, String)>,
 }
 
 impl<'a> Members<'a> {
@@ -398,109 +385,6 @@ impl<'a> Members<'a> {
             })?;
         }
         Ok(())
-    }
-}
-
-impl Found {
-    fn note(&mut self, warning: Warning) {
-        self.warnings_total += 1;
-        if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(warning);
-        }
-    }
-
-    fn record(
-        &mut self,
-        which: WhichContents,
-        row: ContentRow,
-        outcome: Result<Stored, Refusal>,
-        reader: &server_data::Contents,
-        job: &Job,
-    ) -> Record {
-        let (record, trouble) = match outcome {
-            Ok(Stored { sealed, trouble }) => {
-                self.content_bytes += sealed.size;
-                (Record::stored(sealed), trouble.or_else(|| contradiction(&row, &sealed)))
-            }
-            Err(Refusal { code: WarningCode::Missing, .. }) if which == WhichContents::Others && !row.active => {
-                self.unfinished_uploads += 1;
-                return Record::lacking(WarningCode::Unfinished);
-            }
-            Err(Refusal { code, reason }) => (Record::lacking(code), Some((code, reason))),
-        };
-        let Some((code, reason)) = trouble else { return record };
-        if code.content_is_lacking() {
-            match which {
-                WhichContents::OfDocuments => self.documents_missing += 1,
-                WhichContents::Others => self.others_missing += 1,
-            }
-            self.missing_below.add(reader.shown_path(&row));
-            if record.sealed().is_ok() {
-                self.in_part.push((row.id.clone(), code, reason.clone()));
-            }
-        }
-        let (document_id, title) = row.document.map(|owner| (owner.document_id, owner.title)).unzip();
-        let warning = Warning { code, file_id: Some(row.id), document_id, title, path: Some(row.path), reason };
-        job.warn(&warning);
-        self.note(warning);
-        record
-    }
-}
-
-/// Whether the content is another than the one that the server recorded.
-fn contradiction(row: &ContentRow, sealed: &Sealed) -> Option<(WarningCode, String)> {
-    let recorded = row.sha256.as_deref()?;
-    let mut digest = [0; 32];
-    let agrees = crate::hex::decode_into(recorded, &mut digest) && digest == sealed.sha256;
-    (!agrees).then(|| {
-        let reason = "its content is not the one whose SHA-256 the server recorded; it is stored as it is";
-        (WarningCode::Sha256Mismatch, reason.to_owned())
-    })
-}
-
-/// What the manifest says about a content that the archive lacks.
-fn reason_of(code: WarningCode) -> &'static str {
-    match code {
-        WarningCode::Missing => "not on disk",
-        WarningCode::Unreadable => "could not be read",
-        WarningCode::NotAFile => "not a regular file",
-        WarningCode::Outside => "outside the server's folder, or behind a link",
-        WarningCode::Unfinished => "its upload never finished",
-        _ => "not in the archive",
-    }
-}
-
-/// What became of a content, in 40 bytes: there may be millions.
-struct Record {
-    /// Or, from [`Record::LACKING`] on, why there is none.
-    size: u64,
-    sha256: [u8; 32],
-}
-
-impl Record {
-    const CODES: [WarningCode; 5] = [
-        WarningCode::Missing,
-        WarningCode::Unreadable,
-        WarningCode::NotAFile,
-        WarningCode::Outside,
-        WarningCode::Unfinished,
-    ];
-    const LACKING: u64 = u64::MAX - Self::CODES.len() as u64;
-
-    fn stored(sealed: Sealed) -> Self {
-        Self { size: sealed.size, sha256: sealed.sha256 }
-    }
-
-    fn lacking(code: WarningCode) -> Self {
-        let index = Self::CODES.iter().position(|known| *known == code).unwrap_or(0);
-        Self { size: Self::LACKING + index as u64, sha256: [0; 32] }
-    }
-
-    fn sealed(&self) -> Result<Sealed, WarningCode> {
-        match self.size.checked_sub(Self::LACKING) {
-            None => Ok(Sealed { size: self.size, sha256: self.sha256 }),
-            Some(index) => Err(Self::CODES.get(index as usize).copied().unwrap_or(WarningCode::Missing)),
-        }
     }
 }
 
