@@ -114,9 +114,8 @@ fn problem(path: &Path, nearest: &Path, needed: Option<u64>, free: Option<u64>, 
 fn default_name(archive_dir: &Path, key_dir: &Path) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let base = BackupName::of_time(now);
-    let is_free = |name: &BackupName| {
-        !archive_dir.join(name.archive_file()).exists() && !key_dir.join(name.key_file()).exists()
-    };
+    let is_free =
+        |name: &BackupName| !archive_dir.join(name.archive_file()).exists() && !key_dir.join(name.key_file()).exists();
     let numbered = (2..ATTEMPTS).map(|attempt| base.numbered(attempt));
     std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base).to_string()
 }

@@ -32,9 +32,32 @@ pub(crate) fn mount_of(path: &Path) -> Option<Mount> {
 /// Whether a file system of that type is another machine's, so that locks on it may not reach everybody.
 pub(crate) fn is_network(filesystem: &str) -> bool {
     const NETWORK: [&str; 26] = [
-        "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.cephfs", "fuse.davfs2",
-        "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "fuse.rclone", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
-        "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "virtiofs", "vboxsf",
+        "9p",
+        "acfs",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "fuse.cephfs",
+        "fuse.davfs2",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "virtiofs",
+        "vboxsf",
     ];
     NETWORK.contains(&filesystem)
 }
@@ -227,7 +250,8 @@ mod tests {
 
     #[test]
     fn network_file_systems_are_known_by_their_types() {
-        for filesystem in ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "fuse.glusterfs"] {
+        for filesystem in ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "fuse.glusterfs"]
+        {
             assert!(is_network(filesystem), "{filesystem}");
         }
         for filesystem in ["ext4", "xfs", "btrfs", "overlay", "tmpfs", "fuseblk", "zfs", "vfat"] {

@@ -170,7 +170,7 @@ fn what_may_not_be_read_is_unreadable() {
     }
     let server = Server::with("SELECT 1");
     let file = server.put("content/file", "x");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("permissions");
     let contents = server.open().contents(&[]).expect("contents");
     assert_eq!(read(&contents, "content/file"), Err(WarningCode::Unreadable));
 }

@@ -282,7 +282,7 @@ fn what_may_not_be_read_is_said_to_be() {
         return skipped("root may read everything");
     }
     let server = Server::with("SELECT 1");
-    fs::set_permissions(server.path("app.db"), fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(server.path("app.db"), fs::Permissions::from_mode(0o000)).expect("permissions");
     assert_eq!(refusal(&server).code(), Code::PermissionDenied);
 }
 
