@@ -137,6 +137,18 @@ describe("progress", () => {
     expect(job.rate).toBeLessThan(1000);
   });
 
+  test("what stands still is not shown as going on", () => {
+    const { job } = running();
+    job.hear({ event: "plan", phases: plan, snapshot_at: null });
+    job.hear({ event: "phase", phase: "encrypt", total: 1000 });
+    now = 3000;
+    job.hear(done(300));
+    const before = job.secondsLeft ?? 0;
+    for (now = 4000; now <= 30_000; now += 1000) job.tick();
+    expect(job.rate).toBeLessThan(10);
+    expect(job.secondsLeft).toBeGreaterThan(before * 10);
+  });
+
   test("a backup that is not read back passes that step over", () => {
     const { job } = running();
     job.request = { ...request, verify: false };

@@ -133,6 +133,22 @@ describe("before a backup", () => {
     expect(application.last("save_settings")).toBeUndefined();
   });
 
+  test("what is dropped goes to the part of the window that it was dropped on", async () => {
+    const { last } = open({}, english);
+    const field = await found("archive-dir");
+    const drop = (element: Element, path: string) => {
+      document.elementFromPoint = () => element;
+      return emit("tauri://drag-drop", { paths: [path], position: { x: 1, y: 1 } });
+    };
+    // The window listens once its last listener is there.
+    await waitFor(async () => {
+      await drop(field, "/media/dropped");
+      expect(shown("archive-dir")).toHaveValue("/media/dropped");
+    });
+    await drop(document.body, "/srv/dropped/app.db");
+    await waitFor(() => expect(last("survey")).toEqual({ path: "/srv/dropped/app.db", allowOutside: [] }));
+  });
+
   test("the command for the same is copied", async () => {
     const { user, last } = open({}, english);
     await waitFor(async () => expect(await found("start")).toHaveAttribute("aria-disabled", "false"));
@@ -221,7 +237,7 @@ describe("a backup", () => {
     backup.fail(samples.diskFull);
     expect(await found("result-title")).toHaveTextContent("The backup failed");
     expect(shown("error-title")).toHaveTextContent("The disk with /media/backup/cfms is full");
-    expect(shown("error-advice")).toHaveTextContent("Free at least 6.3 GiB there, or choose another folder on another disk".replace("another folder", "a folder"));
+    expect(shown("error-advice")).toHaveTextContent("Free at least 6.3 GiB there, or choose a folder on another disk.");
     expect(document.body).toHaveTextContent("After 1.0 GiB of 2.0 GiB.");
 
     await application.user.click(shown("copy-all"));
@@ -236,6 +252,16 @@ describe("a backup", () => {
     await application.user.click(await found("back-to-form"));
     expect(await found("backup-name")).toHaveValue("nightly");
     expect(shown("archive-dir")).toHaveValue("/media/backup/cfms");
+  });
+
+  test.each([
+    [{ code: "already_exists", message: "", advice: null, params: { path: "/media/backup/cfms/a.cfms.enc" } }, "change-name", "backup-name"],
+    [{ code: "permission_denied", message: "", advice: null, params: { action: "read", path: "/srv/cfms/app.db" } }, "change-source", "source-path"],
+  ])("that failed leads to the field in which the fault lies: %o", async (failure, button, field) => {
+    const application = open({}, english);
+    (await begin(application)).fail(failure);
+    await application.user.click(await found(button));
+    expect(shown(field)).toHaveFocus();
   });
 
   test("that failed at its folder goes on with another one", async () => {

@@ -291,6 +291,7 @@ export const en = {
     unverified: "not read back afterwards (Settings)",
     why: {
       noSource: "Choose a server first.",
+      changed: "The server’s path was changed: press Enter in it to look there.",
       looking: "The server is being looked at.",
       sourceError: "This server cannot be backed up as it is: see above.",
       incomplete: "Most contents are missing: mount their disk, or tick the box above.",

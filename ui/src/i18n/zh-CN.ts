@@ -301,6 +301,7 @@ export const zhCN: Dictionary = {
     unverified: "完成后不回读校验（见设置）",
     why: {
       noSource: "请先选择服务器。",
+      changed: "服务器路径已更改：请在其中按 Enter 键查看。",
       looking: "正在查看服务器。",
       sourceError: "此服务器目前无法备份，原因见上。",
       incomplete: "大部分内容缺失：请挂载其所在磁盘，或勾选上方的选项。",

@@ -1,6 +1,7 @@
 /** Errors in the person's language, and whatever else may be thrown made one of them. */
 import type { Dictionary } from "../i18n/language.svelte";
 import type { ErrorCode, Params } from "../i18n/shape";
+import type { BackupRequest } from "./bindings/BackupRequest";
 import type { Code } from "./bindings/Code";
 import type { ErrorReport } from "./bindings/ErrorReport";
 import { plain } from "./text";
@@ -29,12 +30,13 @@ export function explain(failure: Failure, t: Dictionary): { title: string; advic
   };
 }
 
-/** Where the fault lies. `archiveDir` and `keyDir` tell a fault of the destination from one of the source. */
-export function placeOf(failure: Failure, root: string | null): Place {
+/** Where the fault lies: what can happen to any file is the destination's if it happened there, else the source's. */
+export function placeOf(failure: Failure, request: BackupRequest | null): Place {
   const place = PLACES[failure.code as Code] ?? "elsewhere";
   if (place !== "by path") return place;
   const path = failure.params.path ?? "";
-  return root !== null && isBelow(path, root) && !path.includes("backups") ? "source" : "folder";
+  const destinations = [request?.archive_dir, request?.key_dir].filter((folder) => typeof folder === "string");
+  return destinations.some((folder) => isAtOrBelow(path, folder)) ? "folder" : "source";
 }
 
 /** All of a failure as text, for a colleague or a report; facts are `name: value` lines. */
@@ -66,7 +68,10 @@ const PLACES: Partial<Record<Code, Place | "by path">> = {
   file_too_large: "folder",
 };
 
-const isBelow = (path: string, root: string) => path === root || /^[\\/]/.test(path.slice(root.length)) && path.startsWith(root);
+function isAtOrBelow(path: string, folder: string): boolean {
+  const bare = folder.replace(/[\\/]+$/, "");
+  return path === folder || path === bare || (path.startsWith(bare) && /^[\\/]/.test(path.slice(bare.length)));
+}
 
 function isReport(thrown: unknown): thrown is ErrorReport {
   return typeof thrown === "object" && thrown !== null && "code" in thrown && "message" in thrown;

@@ -11,6 +11,7 @@ import { joinPath } from "./format";
 /** Why a backup cannot be begun. */
 export type Obstacle =
   | "noSource"
+  | "changed"
   | "looking"
   | "sourceError"
   | "incomplete"
@@ -73,6 +74,7 @@ export class BackupForm {
     if (wanted !== this.lookedAt) {
       this.allowOutside = [];
       this.allowMissing = false;
+      this.survey = null;
     }
     this.source = wanted;
     const look = ++this.#looks;
@@ -184,7 +186,8 @@ export class BackupForm {
   #obstacleNow(): Obstacle | null {
     if (this.looking) return "looking";
     if (this.sourceFailure !== null) return "sourceError";
-    if (this.survey === null || this.source.trim() !== this.lookedAt) return "noSource";
+    if (this.survey === null) return "noSource";
+    if (this.source.trim() !== this.lookedAt) return "changed";
     if (this.survey.incomplete && !this.allowMissing) return "incomplete";
     if (this.archiveDir.trim() === "") return "noFolder";
     if (this.nameProblem !== null) return "badName";

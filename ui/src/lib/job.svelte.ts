@@ -27,6 +27,8 @@ const STEPS: Phase[] = ["snapshot", "encrypt", "verify", "publish"];
 const RATE_WEIGHT = 0.3;
 /** Measuring over less than this says more of the disk's cache than of the backup. Milliseconds. */
 const RATE_SPAN = 500;
+/** Without an event for this long, a phase stands still. Milliseconds. */
+const STALLED_AFTER = 2000;
 /** How long a rate is watched before it is believed. Milliseconds. */
 const RATE_TRUSTED_AFTER = 2000;
 
@@ -138,6 +140,13 @@ export class BackupJob {
       return;
     }
     this.percent = Math.max(this.percent, this.#percentNow());
+    this.secondsLeft = this.#secondsLeftNow();
+  }
+
+  /** Time passed: if no bytes went through in it, the rate falls and the time left grows. */
+  tick(): void {
+    if (!this.running || this.rate === null || this.#now() - this.#measured.at < STALLED_AFTER) return;
+    this.#measure();
     this.secondsLeft = this.#secondsLeftNow();
   }
 

@@ -64,12 +64,7 @@ export class Session {
     if ("archive_dir" in changes || "key_dir" in changes) {
       this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
     }
-    try {
-      await api.saveSettings(this.settings);
-      this.settingsFailure = null;
-    } catch (thrown) {
-      this.settingsFailure = asFailure(thrown);
-    }
+    await this.#save();
   }
 
   /** Looks at a source that the person named, and remembers it if it is one. */
@@ -111,8 +106,7 @@ export class Session {
     const key_dir = keyDir.trim() || null;
     if (archive_dir !== this.settings.archive_dir || key_dir !== this.settings.key_dir) {
       this.settings = { ...this.settings, archive_dir, key_dir };
-      // Offering the folders again is a kindness: if it fails, the backup is no worse for it.
-      void api.saveSettings(this.settings).catch(() => undefined);
+      void this.#save();
     }
     await this.#run(() => this.job.start(this.form.request(this.settings.verify), this.form.survey));
   }
@@ -144,6 +138,21 @@ export class Session {
   }
 
   #running: Promise<void> = Promise.resolve();
+  #saving: Promise<void> = Promise.resolve();
+
+  /** Saves the settings as they are now, after what is being saved: the newest must be the last. */
+  #save(): Promise<void> {
+    const settings = this.settings;
+    this.#saving = this.#saving.then(async () => {
+      try {
+        await api.saveSettings(settings);
+        this.settingsFailure = null;
+      } catch (thrown) {
+        this.settingsFailure = asFailure(thrown);
+      }
+    });
+    return this.#saving;
+  }
 
   async #run(work: () => Promise<void>): Promise<void> {
     this.page = "backup";
