@@ -233,8 +233,9 @@ impl Window {
     /// The program's process.
     pub(crate) fn process(&self) -> Pid {
         let display = format!("DISPLAY={}", self.display);
+        let program = fs::canonicalize(PROGRAM).unwrap();
         let is_it = |folder: &Path| {
-            let runs = fs::read_link(folder.join("exe")).is_ok_and(|path| path == Path::new(PROGRAM));
+            let runs = fs::read_link(folder.join("exe")).is_ok_and(|path| path == program);
             let environment = fs::read(folder.join("environ")).unwrap_or_default();
             runs && environment.split(|byte| *byte == 0).any(|variable| variable == display.as_bytes())
         };
