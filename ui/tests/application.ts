@@ -1,7 +1,8 @@
 /** The application as a test wants it to answer, and what it was asked. */
 import { mockIPC, mockWindows } from "@tauri-apps/api/mocks";
-import { render, screen } from "@testing-library/svelte";
+import { render, screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
+import { expect } from "vitest";
 import App from "../src/App.svelte";
 import type { BackupRequest } from "../src/lib/bindings/BackupRequest";
 import type { Event } from "../src/lib/bindings/Event";
@@ -70,10 +71,26 @@ export function open(answers: Record<string, Answer> = {}, settings: Partial<Set
 }
 
 /** An answer that is an error, as the application rejects with it. */
-export const refuse = (reason: unknown): Answer => () => {
-  throw reason;
-};
+export const refuse =
+  (reason: unknown): Answer =>
+  () => {
+    throw reason;
+  };
 
 export const found = (testid: string) => screen.findByTestId(testid);
 export const shown = (testid: string) => screen.getByTestId(testid);
 export const absent = (testid: string) => screen.queryByTestId(testid);
+
+/** Waits until the backup can be begun, and begins it. */
+export async function begin(application: Application): Promise<Backup> {
+  const start = await found("start");
+  await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
+  await application.user.click(start);
+  await found("progress-percent");
+  const backup = application.backups.at(-1);
+  if (!backup) throw new Error("no backup was begun");
+  return backup;
+}
+
+/** Settings of tests that read the window's words. */
+export const english = { language: "en" } as const;

@@ -37,6 +37,7 @@ describe("what people get", () => {
 
   test("brings its letters along and asks no other host for anything", () => {
     expect(files.filter(({ name }) => name.endsWith(".woff2"))).toHaveLength(2);
-    for (const { text } of files.filter(({ name }) => /\.(css|html)$/.test(name))) expect(text).not.toMatch(/https?:\/\//);
+    for (const { text } of files.filter(({ name }) => /\.(css|html)$/.test(name)))
+      expect(text).not.toMatch(/https?:\/\//);
   });
 });

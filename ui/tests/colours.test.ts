@@ -10,7 +10,8 @@ const themes = { dark: tokens(/:root \{([^}]*)\}/), light: tokens(/:root\[data-t
 
 describe.each(Object.entries(themes))("the %s theme", (_, colour) => {
   test.each(["text", "muted", "faint", "accent", "ok", "warn", "bad"])("%s can be read on every surface", (name) => {
-    for (const surface of ["bg", "surface", "raised"]) expect(contrast(colour(name), colour(surface))).toBeGreaterThan(4.5);
+    for (const surface of ["bg", "surface", "raised"])
+      expect(contrast(colour(name), colour(surface))).toBeGreaterThan(4.5);
   });
 
   test.each(["ok", "warn", "bad", "accent"])("text can be read on a soft %s", (name) => {
@@ -19,7 +20,8 @@ describe.each(Object.entries(themes))("the %s theme", (_, colour) => {
   });
 
   test("the main button can be read, touched or not", () => {
-    for (const name of ["accent", "accent-hover"]) expect(contrast(colour("on-accent"), colour(name))).toBeGreaterThan(4.5);
+    for (const name of ["accent", "accent-hover"])
+      expect(contrast(colour("on-accent"), colour(name))).toBeGreaterThan(4.5);
   });
 });
 

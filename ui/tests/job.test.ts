@@ -24,7 +24,13 @@ const plan: PlannedPhase[] = [
   { phase: "verify", total: 1000 },
 ];
 
-const done = (bytes: number, item: string | null = null): Event => ({ event: "done", bytes, item, items: 1, items_total: 4 });
+const done = (bytes: number, item: string | null = null): Event => ({
+  event: "done",
+  bytes,
+  item,
+  items: 1,
+  items_total: 4,
+});
 
 let now = 0;
 let settle: (report: Report) => void;

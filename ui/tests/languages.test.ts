@@ -40,12 +40,24 @@ function argumentsFor(at: string): unknown[] {
   return [2, 3, "/p"];
 }
 
-const PARAMS = { path: "/p", problem: "x", needed: "9000", available: "5", seconds: "5", name: "n", filesystem: "nfs4", mount_point: "/m", archive: "/a", version: "2" };
+const PARAMS = {
+  path: "/p",
+  problem: "x",
+  needed: "9000",
+  available: "5",
+  seconds: "5",
+  name: "n",
+  filesystem: "nfs4",
+  mount_point: "/m",
+  archive: "/a",
+  version: "2",
+};
 
 const source = (path: string) => readFileSync(join(import.meta.dirname, path), "utf8");
 
 /** The words of a generated union of strings. */
-const union = (type: string) => [...source(`../src/lib/bindings/${type}.ts`).matchAll(/"(\w+)"/g)].map(([, word]) => word ?? "");
+const union = (type: string) =>
+  [...source(`../src/lib/bindings/${type}.ts`).matchAll(/"(\w+)"/g)].map(([, word]) => word ?? "");
 
 const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"].flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder))
@@ -56,7 +68,11 @@ const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"
 describe("the two languages", () => {
   test("have the same texts", () => {
     const inEnglishOnly = new Set(["nameProblems", "actions"]);
-    const keys = (t: Dictionary) => texts(t).map(([at]) => at).filter((at) => !inEnglishOnly.has(at.split(".")[0] ?? "")).sort();
+    const keys = (t: Dictionary) =>
+      texts(t)
+        .map(([at]) => at)
+        .filter((at) => !inEnglishOnly.has(at.split(".")[0] ?? ""))
+        .sort();
     expect(keys(zh)).toEqual(keys(en));
     expect(keys(en).length).toBeGreaterThan(200);
   });
@@ -73,7 +89,8 @@ describe("the two languages", () => {
 
   test("keep no text that nothing shows", () => {
     const code = sources.map(source).join("\n");
-    const tables = /^(errors|warnings|findings|notChecked|nameProblems|actions|progress\.phases|bar\.why|settings\.themes)\./;
+    const tables =
+      /^(errors|warnings|findings|notChecked|nameProblems|actions|progress\.phases|bar\.why|settings\.themes)\./;
     const unused = texts(en).filter(([at]) => !tables.test(at) && !code.includes(at.split(".").slice(-2).join(".")));
     expect(unused.map(([at]) => at)).toEqual([]);
   });
@@ -103,9 +120,22 @@ describe("what the engine can say", () => {
 
   test("every reason against a name has its words", () => {
     const rust = source("../../src-tauri/engine/src/names.rs");
-    const reasons = [...rust.matchAll(/Some\("((?:[^"\\]|\\.)*)"\)/g)].map(([, reason]) => (reason ?? "").replaceAll('\\"', '"'));
+    const reasons = [...rust.matchAll(/Some\("((?:[^"\\]|\\.)*)"\)/g)].map(([, reason]) =>
+      (reason ?? "").replaceAll('\\"', '"'),
+    );
     expect(reasons.length).toBeGreaterThan(8);
     for (const t of [en, zh]) expect(Object.keys(t.nameProblems)).toEqual(expect.arrayContaining(reasons));
+  });
+
+  test("every action that the engine can fail at has its Chinese verb", () => {
+    const engine = join(import.meta.dirname, "../../src-tauri/engine/src");
+    const rust = readdirSync(engine, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".rs") && !name.includes("tests"))
+      .map((name) => readFileSync(join(engine, name), "utf8"))
+      .join("\n");
+    const actions = [...rust.matchAll(/(?:Error::io\(|\baction: )"([a-z ]+)"/g)].map(([, action]) => action ?? "");
+    expect(new Set(actions).size).toBeGreaterThan(5);
+    expect(Object.keys(zh.actions)).toEqual(expect.arrayContaining(actions));
   });
 
   test("an error is explained with its parts, and a path cannot forge marks or lines", () => {
@@ -120,7 +150,12 @@ describe("what the engine can say", () => {
   });
 
   test("a code that is newer than the window is told in the engine's English", () => {
-    const failure = asFailure({ code: "quota_of_tomorrow", message: "the quota is used up", advice: "Ask for more.", params: {} });
+    const failure = asFailure({
+      code: "quota_of_tomorrow",
+      message: "the quota is used up",
+      advice: "Ask for more.",
+      params: {},
+    });
     expect(explain(failure, zh)).toEqual({ title: "the quota is used up", advice: "Ask for more." });
   });
 
@@ -130,7 +165,12 @@ describe("what the engine can say", () => {
   });
 
   test("a failure can be copied whole", () => {
-    const failure = asFailure({ code: "not_found", message: "/x does not exist", advice: null, params: { path: "/x" } });
+    const failure = asFailure({
+      code: "not_found",
+      message: "/x does not exist",
+      advice: null,
+      params: { path: "/x" },
+    });
     expect(details(failure, en, [["source", "/srv/cfms"]])).toBe(
       [
         "/x does not exist",

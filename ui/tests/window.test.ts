@@ -2,169 +2,7 @@ import { emit } from "@tauri-apps/api/event";
 import { waitFor, within } from "@testing-library/svelte";
 import { describe, expect, test, vi } from "vitest";
 import * as samples from "../src/mock/samples";
-import { absent, found, open, refuse, shown, type Application, type Backup } from "./application";
-
-/** Waits until the backup can be begun, and begins it. */
-async function begin(application: Application): Promise<Backup> {
-  const start = await found("start");
-  await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
-  await application.user.click(start);
-  await found("progress-percent");
-  const backup = application.backups.at(-1);
-  if (!backup) throw new Error("no backup was begun");
-  return backup;
-}
-
-const english = { language: "en" } as const;
-
-describe("before a backup", () => {
-  test("the source used last is looked at at once, and the card says what was found", async () => {
-    const { last } = open({}, english);
-    const card = await found("source-card");
-    expect(await within(card).findByText("1,284")).toBeInTheDocument();
-    expect(card).toHaveTextContent("CFMS WebSocket Server");
-    expect(card).toHaveTextContent("2 contents are missing on disk");
-    expect(last("survey")).toEqual({ path: "/srv/cfms", allowOutside: [] });
-  });
-
-  test("without any source the page invites, and the button says why it waits", async () => {
-    const { user } = open({}, { ...english, last_source: null });
-    expect(await found("source-card")).toHaveTextContent("Which server is to be backed up?");
-    expect(shown("start-state")).toHaveTextContent("Choose a server first.");
-    await user.click(shown("start"));
-    expect(shown("source-path")).toHaveFocus();
-  });
-
-  test("a typed path is looked at with Enter and remembered, and does not begin a backup", async () => {
-    const { user, last, backups } = open({}, { ...english, last_source: null, recent_sources: ["/old"] });
-    await user.type(await found("source-path"), " /srv/other {Enter}");
-    await waitFor(() => expect(last("survey")).toEqual({ path: "/srv/other", allowOutside: [] }));
-    await waitFor(() =>
-      expect(last("save_settings")).toMatchObject({ settings: { last_source: "/srv/other", recent_sources: ["/srv/other", "/old"] } }),
-    );
-    expect(backups).toHaveLength(0);
-  });
-
-  test("what is no server is said with its advice, and the field keeps the path", async () => {
-    const { user } = open({ survey: refuse(samples.notCfms) }, english);
-    expect(await found("error-title")).toHaveTextContent("/home/operator/photos/app.db is not a CFMS database: it has no table documents");
-    expect(shown("error-advice")).toHaveTextContent("Choose the folder that the CFMS server runs in");
-    expect(shown("source-path")).toHaveValue("/srv/cfms");
-    await user.click(shown("start"));
-    expect(shown("source-path")).toHaveFocus();
-  });
-
-  test("a late answer about an earlier path is not shown for a later one", async () => {
-    let answerFirst: (survey: unknown) => void = () => undefined;
-    const { user } = open(
-      {
-        survey: ({ path }) =>
-          path === "/slow" ? new Promise((resolve) => (answerFirst = resolve)) : { ...samples.survey, server_name: "The fast one" },
-      },
-      { ...english, last_source: "/slow" },
-    );
-    const field = await found("source-path");
-    await user.clear(field);
-    await user.type(field, "/fast{Enter}");
-    await waitFor(() => expect(shown("source-card")).toHaveTextContent("The fast one"));
-    answerFirst({ ...samples.survey, server_name: "The slow one" });
-    await new Promise((resolve) => setTimeout(resolve));
-    expect(shown("source-card")).toHaveTextContent("The fast one");
-  });
-
-  test("contents outside are read only once that was allowed", async () => {
-    const outside = { ...samples.survey, outside_folders: ["/data/shared"] };
-    const application = open({ survey: () => outside }, english);
-    await application.user.click(await found("allow-outside"));
-    await waitFor(() => expect(application.last("survey")).toEqual({ path: "/srv/cfms", allowOutside: ["/data/shared"] }));
-    const backup = await begin(application);
-    expect(backup.request.allow_outside).toEqual(["/data/shared"]);
-  });
-
-  test("where most contents are missing, a backup waits for a yes", async () => {
-    const application = open({ survey: () => ({ ...samples.survey, incomplete: true, contents_missing: 1302 }) }, english);
-    const box = await found("allow-missing");
-    expect(shown("start")).toHaveAttribute("aria-disabled", "true");
-    expect(shown("start-state")).toHaveTextContent("Most contents are missing");
-    await application.user.click(box);
-    const backup = await begin(application);
-    expect(backup.request.allow_missing).toBe(true);
-  });
-
-  test("a disk that is too small is told before the start, with both numbers", async () => {
-    const archive = { ...samples.outlook.archive, free_bytes: 3 * 1024 ** 3 };
-    open({ destination_outlook: () => ({ ...samples.outlook, archive }) }, english);
-    await waitFor(async () =>
-      expect(await found("start-state")).toHaveTextContent("Needs about 18.4 GiB, and 3.0 GiB are free on /media/backup."),
-    );
-    expect(shown("start")).toHaveAttribute("aria-disabled", "true");
-  });
-
-  test("a folder's fault is told at the folder, a name's at the name", async () => {
-    const problem = { code: "not_mounted", message: "", advice: null, params: { path: "/mnt/b", mount_point: "/mnt" } };
-    const badName = { code: "bad_name", message: "", advice: null, params: { name: "a/b", problem: "it is a path; choose the folder separately" } };
-    const { user } = open(
-      {
-        destination_outlook: () => ({ ...samples.outlook, archive: { ...samples.outlook.archive, problem } }),
-        check_name: ({ name }) => (name === "a/b" ? badName : null),
-      },
-      english,
-    );
-    expect(await found("archive-problem")).toHaveTextContent("Nothing is mounted on /mnt, so /mnt/b would land on the wrong disk.");
-    expect(shown("archive-dir")).toHaveAttribute("aria-invalid", "true");
-    await user.type(shown("backup-name"), "a/b");
-    expect(await found("name-problem")).toHaveTextContent("it is a path; choose the folder separately");
-    await user.clear(shown("backup-name"));
-    await waitFor(() => expect(absent("name-problem")).toBeNull());
-  });
-
-  test("key and archive in one folder, or on the server's disk, are an advice and no wall", async () => {
-    open({ destination_outlook: () => ({ ...samples.outlook, same_disk: true, key_beside_archive: true }) }, { ...english, key_dir: null });
-    expect(await found("key-beside")).toHaveTextContent("whoever copies this folder can read the backup");
-    expect(shown("same-disk")).toHaveTextContent("if that disk dies, both are gone");
-    await waitFor(() => expect(shown("start")).toHaveAttribute("aria-disabled", "false"));
-  });
-
-  test("without a chosen folder the archive goes where the server itself puts it", async () => {
-    const application = open({}, { ...english, archive_dir: null, key_dir: null });
-    await waitFor(async () => expect(await found("archive-dir")).toHaveValue("/srv/cfms/content/backups"));
-    const backup = await begin(application);
-    expect(backup.request).toMatchObject({ archive_dir: "/srv/cfms/content/backups", key_dir: null, name: null, scope: "whole_server" });
-    expect(application.last("save_settings")).toBeUndefined();
-  });
-
-  test("what is dropped goes to the part of the window that it was dropped on", async () => {
-    const { last } = open({}, english);
-    const field = await found("archive-dir");
-    const drop = (element: Element, path: string) => {
-      document.elementFromPoint = () => element;
-      return emit("tauri://drag-drop", { paths: [path], position: { x: 1, y: 1 } });
-    };
-    // The window listens once its last listener is there.
-    await waitFor(async () => {
-      await drop(field, "/media/dropped");
-      expect(shown("archive-dir")).toHaveValue("/media/dropped");
-    });
-    await drop(document.body, "/srv/dropped/app.db");
-    await waitFor(() => expect(last("survey")).toEqual({ path: "/srv/dropped/app.db", allowOutside: [] }));
-  });
-
-  test("the command for the same is copied", async () => {
-    const { user, last } = open({}, english);
-    await waitFor(async () => expect(await found("start")).toHaveAttribute("aria-disabled", "false"));
-    await user.click(shown("copy-command"));
-    expect(last("backup_command")).toMatchObject({ request: { source: "/srv/cfms", archive_dir: "/media/backup/cfms" } });
-    expect(await navigator.clipboard.readText()).toBe("cfms-backup create --data-dir /srv/cfms");
-  });
-
-  test("where the page may not reach the clipboard, the application copies", async () => {
-    const { user, last } = open({}, english);
-    vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(new Error("not allowed"));
-    await waitFor(async () => expect(await found("start")).toHaveAttribute("aria-disabled", "false"));
-    await user.click(shown("copy-command"));
-    await waitFor(() => expect(last("copy_text")).toEqual({ text: "cfms-backup create --data-dir /srv/cfms" }));
-  });
-});
+import { absent, begin, english, found, open, refuse, shown } from "./application";
 
 describe("a backup", () => {
   test("goes from the click to the metadata", async () => {
@@ -173,10 +11,22 @@ describe("a backup", () => {
     await application.user.click(within(shown("scope-documents")).getByRole("radio"));
     await application.user.type(shown("backup-name"), "before-migration");
     const backup = await begin(application);
-    expect(backup.request).toMatchObject({ scope: "documents_only", name: "before-migration", key_dir: "/media/usb-key", verify: true });
+    expect(backup.request).toMatchObject({
+      scope: "documents_only",
+      name: "before-migration",
+      key_dir: "/media/usb-key",
+      verify: true,
+    });
 
     backup.tell({ event: "phase", phase: "snapshot", total: 10 });
-    backup.tell({ event: "plan", phases: [{ phase: "encrypt", total: 1000 }, { phase: "verify", total: 1000 }], snapshot_at: 1e9 });
+    backup.tell({
+      event: "plan",
+      phases: [
+        { phase: "encrypt", total: 1000 },
+        { phase: "verify", total: 1000 },
+      ],
+      snapshot_at: 1e9,
+    });
     backup.tell({ event: "phase", phase: "encrypt", total: 1000 });
     backup.tell({ event: "done", bytes: 840, item: "财务 / \u202exslx.exe", items: 3, items_total: 1310 });
     backup.tell({ event: "warning", warning: samples.warnings[0]! });
@@ -193,7 +43,8 @@ describe("a backup", () => {
     expect(shown("result-archive")).toHaveTextContent("backup_1795500391.cfms.enc");
     expect(shown("result-key")).toHaveTextContent("backup_1795500391.key");
     const table = shown("metadata-table");
-    for (const text of ["1.0", "1795500391.204", "1,284", "96", "1,310", "whole server"]) expect(table).toHaveTextContent(text);
+    for (const text of ["1.0", "1795500391.204", "1,284", "96", "1,310", "whole server"])
+      expect(table).toHaveTextContent(text);
     expect(within(document.body).getAllByTestId("warning-item")).toHaveLength(2);
     expect(document.body).toHaveTextContent("Read back from disk: 1,314 members, every byte as written.");
     expect(document.body).toHaveTextContent("Without it nobody can open this backup, not even we.");
@@ -207,9 +58,16 @@ describe("a backup", () => {
 
   test("that is incomplete is told as incomplete, never as done", async () => {
     const backup = await begin(open({}, english));
-    backup.finish({ ...samples.report, outcome: "incomplete", contents_missing: 1302, missing_below: "/srv/cfms/content/files" });
+    backup.finish({
+      ...samples.report,
+      outcome: "incomplete",
+      contents_missing: 1302,
+      missing_below: "/srv/cfms/content/files",
+    });
     expect(await found("result-title")).toHaveTextContent("The backup is incomplete");
-    expect(shown("incomplete-text")).toHaveTextContent("It lacks 1,302 of 1,310 contents, which should be below /srv/cfms/content/files.");
+    expect(shown("incomplete-text")).toHaveTextContent(
+      "It lacks 1,302 of 1,310 contents, which should be below /srv/cfms/content/files.",
+    );
   });
 
   test("that was not read back is never called verified", async () => {
@@ -218,7 +76,9 @@ describe("a backup", () => {
     backup.finish({ ...samples.report, outcome: "done", warnings: [], warnings_total: 0, verification: null });
     expect(await found("result-title")).toHaveTextContent("Backed up, not verified");
     expect(absent("verified")).toBeNull();
-    expect(document.body).toHaveTextContent("cfms-backup verify /media/backup/cfms/backup_1795500391.cfms.enc --key /media/usb-key/backup_1795500391.key");
+    expect(document.body).toHaveTextContent(
+      "cfms-backup verify /media/backup/cfms/backup_1795500391.cfms.enc --key /media/usb-key/backup_1795500391.key",
+    );
   });
 
   test("with a hundred thousand warnings keeps but a few of them in the page", async () => {
@@ -242,7 +102,8 @@ describe("a backup", () => {
 
     await application.user.click(shown("copy-all"));
     const copied = await navigator.clipboard.readText();
-    for (const line of ["code: no_space", "needed: 19765432320", "source: /srv/cfms", "version: 0.1.0"]) expect(copied).toContain(line);
+    for (const line of ["code: no_space", "needed: 19765432320", "source: /srv/cfms", "version: 0.1.0"])
+      expect(copied).toContain(line);
 
     await application.user.click(shown("try-again"));
     await found("progress-percent");
@@ -255,8 +116,16 @@ describe("a backup", () => {
   });
 
   test.each([
-    [{ code: "already_exists", message: "", advice: null, params: { path: "/media/backup/cfms/a.cfms.enc" } }, "change-name", "backup-name"],
-    [{ code: "permission_denied", message: "", advice: null, params: { action: "read", path: "/srv/cfms/app.db" } }, "change-source", "source-path"],
+    [
+      { code: "already_exists", message: "", advice: null, params: { path: "/media/backup/cfms/a.cfms.enc" } },
+      "change-name",
+      "backup-name",
+    ],
+    [
+      { code: "permission_denied", message: "", advice: null, params: { action: "read", path: "/srv/cfms/app.db" } },
+      "change-source",
+      "source-path",
+    ],
   ])("that failed leads to the field in which the fault lies: %o", async (failure, button, field) => {
     const application = open({}, english);
     (await begin(application)).fail(failure);
@@ -302,7 +171,10 @@ describe("a backup", () => {
     const application = open({}, english);
     (await begin(application)).finish(samples.report);
     await waitFor(() =>
-      expect(application.last("notify")).toEqual({ title: "Backup finished", body: "Backed up and verified, with 2 warnings" }),
+      expect(application.last("notify")).toEqual({
+        title: "Backup finished",
+        body: "Backed up and verified, with 2 warnings",
+      }),
     );
   });
 
@@ -367,7 +239,14 @@ describe("the settings", () => {
 
   test("that cannot be saved say so", async () => {
     const { user } = open(
-      { save_settings: refuse({ code: "permission_denied", message: "", advice: null, params: { action: "write", path: "/c/settings.json" } }) },
+      {
+        save_settings: refuse({
+          code: "permission_denied",
+          message: "",
+          advice: null,
+          params: { action: "write", path: "/c/settings.json" },
+        }),
+      },
       english,
     );
     await user.click(await found("nav-settings"));

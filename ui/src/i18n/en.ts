@@ -1,7 +1,7 @@
 /** English, which gives every language its shape. Values are texts, or functions of what they speak about. */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
-import type { ErrorTexts, FindingTexts, NotCheckedTexts, Params, WarningTexts } from "./shape";
+import { errors, findings, nameProblems, notChecked, warnings } from "./en.engine";
 
 const locale = "en";
 const n = (value: number) => number(value, locale);
@@ -10,176 +10,6 @@ const count = (value: number, one: string, many: string) => `${n(value)} ${value
 const path = (value: string | undefined) => mono(shown(value ?? ""));
 const text = (value: string | undefined) => shown(value ?? "");
 const contents = (value: number) => count(value, "content", "contents");
-const lacking = (p: Params) => Number(p.needed ?? 0) - Number(p.available ?? 0);
-const some = (value: string | undefined) => Number(value ?? 0) > 0;
-
-const warnings: WarningTexts = {
-  missing: "Its content is missing on disk; the entry is kept.",
-  unreadable: "Its content cannot be read; the entry is kept.",
-  not_a_file: "What lies there is no regular file; the entry is kept.",
-  outside: "Its content lies outside the server’s folder and is not read; the entry is kept.",
-  unfinished: "Its upload never finished, so it has no content; nothing is lost.",
-  changed: "Its content changed while it was read; what was read is stored.",
-  sha256_mismatch: "Its content does not match the SHA-256 that the server recorded.",
-  not_utf8: "A text in the database is not UTF-8; its unreadable bytes were replaced.",
-  server_file_missing: "A file that config.toml names is missing or cannot be read.",
-  key_without_archive: "A key of an earlier run lies there whose archive was never finished.",
-};
-
-const findings: FindingTexts = {
-  digest: "Size or SHA-256 of the file is not the key file’s.",
-  truncated: "The archive is cut off.",
-  padding: "The end of the encrypted data is damaged.",
-  header: "A header in the archive makes no sense.",
-  trailing_bytes: "Something follows the end of the archive.",
-  duplicate_member: "A member appears twice.",
-  member_kind: "A member is of a kind that no backup holds.",
-  manifest: "A member is not as the manifest says.",
-  json: "A table is missing or cannot be read.",
-  counts: "The metadata’s counts are not those of the tables.",
-  sha256: "A content does not match the SHA-256 that the server recorded.",
-  content_missing: "A content that the backup never held.",
-  reference: "A reference that points nowhere.",
-};
-
-const notChecked: NotCheckedTexts = {
-  no_digest: "The key file names no SHA-256 of the archive, so nothing proves its bytes.",
-  no_manifest: "The archive has no manifest, so its members cannot be compared with one.",
-};
-
-/** By the engine's words, which are English already; only the quotation marks are ours. */
-const nameProblems: Record<string, string> = {
-  "it is empty": "it is empty",
-  "it is longer than 200 bytes": "it is longer than 200 bytes",
-  "it is a path; choose the folder separately": "it is a path; choose the folder separately",
-  'it contains ".."': "it contains “..”",
-  "it begins with a dot, which hides the file": "it begins with a dot, which hides the file",
-  "it begins or ends with a space, or ends with a dot": "it begins or ends with a space, or ends with a dot",
-  "it begins with a hyphen, which commands take for an option": "it begins with a hyphen, which commands take for an option",
-  "it contains control characters": "it contains control characters",
-  'it contains one of < > : " | ? *, which Windows does not allow':
-    "it contains one of < > : \" | ? *, which Windows does not allow",
-  "it is a device name on Windows": "it is a device name on Windows",
-};
-
-const errors: ErrorTexts = {
-  cancelled: { title: () => "Cancelled", advice: () => null },
-  not_found: {
-    title: (p) => `${path(p.path)} does not exist`,
-    advice: () => "Check the path. Is the disk that holds it mounted?",
-  },
-  permission_denied: {
-    title: (p, action) => `No permission to ${action} ${path(p.path)}`,
-    advice: () => "Run this program as the user that the server runs as, or choose a folder that you may write to.",
-  },
-  io: {
-    title: (p, action) => `Could not ${action} ${path(p.path)}: ${text(p.problem)}`,
-    advice: () => null,
-  },
-  not_cfms: {
-    title: (p) => `${path(p.path)} is not a CFMS database: ${text(p.problem)}`,
-    advice: () => "Choose the folder that the CFMS server runs in, or the app.db in it.",
-  },
-  my_sql: {
-    title: (p) => `The server at ${path(p.path)} keeps its database in MySQL, which is not a file that could be copied`,
-    advice: () =>
-      `Back up the database with ${mono("mysqldump")} and the folder ${mono("content/")} with a file backup. This program reads servers with SQLite.`,
-  },
-  contents_in_s3: {
-    title: (p) => `The server at ${path(p.path)} keeps its contents in S3 storage, not on this disk`,
-    advice: () => "Back up the bucket with the tools of its provider.",
-  },
-  config: {
-    title: (p) => `${path(p.path)} cannot be understood: ${text(p.problem)}`,
-    advice: () => "Mend config.toml; the server cannot start with it either.",
-  },
-  database_locked: {
-    title: (p) => `The database ${path(p.path)} stayed locked for ${p.seconds ?? "?"} s`,
-    advice: () => "Try again when the program that holds it has finished.",
-  },
-  database_damaged: {
-    title: (p) => `The database ${path(p.path)} cannot be read: ${text(p.problem)}`,
-    advice: () =>
-      `Check it with ${mono("sqlite3 app.db 'PRAGMA integrity_check'")}, and keep the newest older backup safe.`,
-  },
-  network_filesystem: {
-    title: (p) => `The database ${path(p.path)} lies on a network file system (${text(p.filesystem)})`,
-    advice: () =>
-      `Its locks do not reach the server. Run this program on the machine that the server runs on, or stop the server and use the command line with ${mono("--server-stopped")}.`,
-  },
-  source_busy: {
-    title: (p) => `Another backup of ${path(p.path)} is running`,
-    advice: () => "Wait until it has finished, then try again.",
-  },
-  bad_name: {
-    title: (p, _action, problem) => `“${text(p.name)}” cannot be the name of a backup: ${problem}`,
-    advice: () => "Choose another name, or leave it empty: it is then made of the time.",
-  },
-  already_exists: {
-    title: (p) => `${path(p.path)} exists already`,
-    advice: () => "Choose another name. Existing backups and keys are never overwritten.",
-  },
-  name_busy: {
-    title: (p) => `Another backup is being written to ${path(p.path)}`,
-    advice: () => "Choose another name, or wait until the other backup has finished.",
-  },
-  not_mounted: {
-    title: (p) => `Nothing is mounted on ${path(p.mount_point)}, so ${path(p.path)} would land on the wrong disk`,
-    advice: () => "Mount the disk, or choose another folder.",
-  },
-  same_disk: {
-    title: (p) => `${path(p.path)} is on the same disk as the server’s data`,
-    advice: () => "Choose a folder on another disk: a backup beside its server dies with it.",
-  },
-  no_space: {
-    title: (p) => `The disk with ${path(p.path)} is full`,
-    advice: (p) =>
-      lacking(p) > 0
-        ? `Needed are ${size(p.needed)}. Free at least ${bold(size(lacking(p)))} there, or choose a folder on another disk.`
-        : "Free space there, or choose a folder on another disk.",
-  },
-  would_fill_server_disk: {
-    title: (p) => `The backup would leave less than 1 GiB free on the server’s own disk at ${path(p.path)}`,
-    advice: (p) =>
-      `Needed are ${bold(size(p.needed))}, free are ${size(p.available)}. Choose a folder on another disk: a full disk stops the server.`,
-  },
-  file_too_large: {
-    title: (p) =>
-      some(p.needed)
-        ? `${path(p.path)} cannot grow to ${size(p.needed)}: the limit there is reached`
-        : `${path(p.path)} cannot grow further: the limit there is reached`,
-    advice: () =>
-      `Choose a folder on another file system (FAT holds files up to 4 GiB), or raise the limit (${mono("ulimit -f")}).`,
-  },
-  key_missing: {
-    title: (p) => `No key file for ${path(p.archive)}: ${path(p.path)} does not exist`,
-    advice: () => "Find the key. Without it nobody can open this backup.",
-  },
-  key_file: {
-    title: (p) => `${path(p.path)} is not a usable key file: ${text(p.problem)}`,
-    advice: () => "Choose the .key file that was written with this archive.",
-  },
-  wrong_key: {
-    title: (p) => `${path(p.path)} does not open ${path(p.archive)}`,
-    advice: () => "Choose the .key file that was written with this archive.",
-  },
-  damaged: {
-    title: (p) => `${path(p.archive)} is damaged: ${text(p.problem)}`,
-    advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
-  },
-  truncated: {
-    title: (p) => `${path(p.archive)} is cut off: ${text(p.problem)}`,
-    advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
-  },
-  unsupported_version: {
-    title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
-    advice: () => "Use a newer release of this program.",
-  },
-  unexpected: {
-    title: (p) => `Something unexpected happened: ${text(p.problem)}`,
-    advice: () => null,
-  },
-};
 
 export const en = {
   locale,
@@ -254,11 +84,13 @@ export const en = {
         below === null ? " on disk" : ` below ${path(below)}`
       }. Is a disk not mounted? A backup without them must not be relied on.`,
     allowMissing: "Back up what is there, and take that as done",
-    outside: (folder: string) => `Some contents lie outside the server’s folder, below ${path(folder)}. They are not read unless you allow it.`,
+    outside: (folder: string) =>
+      `Some contents lie outside the server’s folder, below ${path(folder)}. They are not read unless you allow it.`,
     allowOutside: "Read files below it too",
     allowedOutside: (folder: string) => `Also reads files below ${path(folder)}.`,
     forbidOutside: "Do not read",
-    dialogTitle: (value: number) => (value === 1 ? "1 thing to know about this server" : `${n(value)} things to know about this server`),
+    dialogTitle: (value: number) =>
+      value === 1 ? "1 thing to know about this server" : `${n(value)} things to know about this server`,
     dialogText: "A backup is made all the same. It stores this list, so that it is known when the backup is restored.",
     dialogCut: (value: number) => `The first ${n(value)} are listed.`,
   },
@@ -286,7 +118,8 @@ export const en = {
 
   bar: {
     start: "Back up",
-    space: (needed: number, free: number, at: string) => `About ${bold(size(needed))}; ${size(free)} free on ${path(at)}`,
+    space: (needed: number, free: number, at: string) =>
+      `About ${bold(size(needed))}; ${size(free)} free on ${path(at)}`,
     spaceUnknown: (needed: number) => `About ${bold(size(needed))}`,
     unverified: "not read back afterwards (Settings)",
     why: {
@@ -299,7 +132,8 @@ export const en = {
       badName: "This name cannot be used: see above.",
       archiveProblem: "The archive cannot go into this folder: see above.",
       keyProblem: "The key cannot go into this folder: see above.",
-      noSpace: (needed: number, free: number, at: string) => `Needs about ${bold(size(needed))}, and ${size(free)} are free on ${path(at)}.`,
+      noSpace: (needed: number, free: number, at: string) =>
+        `Needs about ${bold(size(needed))}, and ${size(free)} are free on ${path(at)}.`,
     },
   },
 
@@ -356,7 +190,8 @@ export const en = {
     took: "Took",
     warnings: "Warnings",
     check: "Check",
-    readBack: (members: number) => `Read back from disk: ${count(members, "member", "members")}, every byte as written.`,
+    readBack: (members: number) =>
+      `Read back from disk: ${count(members, "member", "members")}, every byte as written.`,
     notReadBack: "Not read back. To check it later, run:",
     noWarnings: "Nothing is missing: every content that the server has is in it.",
     findings: "Noted while reading back",
@@ -364,7 +199,8 @@ export const en = {
       `${count(value, "upload was", "uploads were")} never finished and ${value === 1 ? "has" : "have"} no content; nothing is lost with ${value === 1 ? "it" : "them"}.`,
     keepKey: "Keep the key safe",
     keepKeyText: "Without it nobody can open this backup, not even we.",
-    keyBeside: "It lies beside the archive: whoever copies that folder can read the backup. Keep a copy elsewhere, and move this one away.",
+    keyBeside:
+      "It lies beside the archive: whoever copies that folder can read the backup. Keep a copy elsewhere, and move this one away.",
     sameDisk: "The archive lies on the disk of the server. Copy it to another disk: it dies with this one.",
     done: "Done",
     notification: "Backup finished",
@@ -380,7 +216,8 @@ export const en = {
 
   failed: {
     title: "The backup failed",
-    nothingLeft: "Nothing was left behind: the unfinished archive and its key were removed, earlier backups were not touched.",
+    nothingLeft:
+      "Nothing was left behind: the unfinished archive and its key were removed, earlier backups were not touched.",
     after: (done: number, total: number) => `After ${size(done)} of ${size(total)}.`,
     tryAgain: "Try again",
     chooseFolder: "Choose another folder…",
@@ -395,7 +232,8 @@ export const en = {
 
   closing: {
     title: "A backup is running",
-    text: (percent: number) => `It is at ${percent} %. If the window closes now, the backup is stopped, and nothing is left behind.`,
+    text: (percent: number) =>
+      `It is at ${percent} %. If the window closes now, the backup is stopped, and nothing is left behind.`,
     keep: "Keep backing up",
     stop: "Stop and close",
     stopping: "Stopping…",

@@ -79,5 +79,7 @@ function isReport(thrown: unknown): thrown is ErrorReport {
 
 /** Generated types say that any name may be there; what is not, is left out. */
 function definedParams(params: Record<string, string | undefined> | undefined): Params {
-  return Object.fromEntries(Object.entries(params ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(params ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

@@ -194,7 +194,8 @@ export class BackupForm {
     const { archive, key } = this.outlook ?? {};
     if (archive?.problem) return archive.problem.code === "no_space" ? "noSpace" : "archiveProblem";
     if (key?.problem) return "keyProblem";
-    if (archive && archive.free_bytes !== null && this.needed !== null && archive.free_bytes < this.needed) return "noSpace";
+    if (archive && archive.free_bytes !== null && this.needed !== null && archive.free_bytes < this.needed)
+      return "noSpace";
     return null;
   }
 }

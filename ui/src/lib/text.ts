@@ -30,10 +30,13 @@ export const plain = (sentence: string) => sentence.replace(/[\uE000-\uE003]/g, 
  * out (`\u{202e}`), so that what is seen is what is there.
  */
 export function shown(text: string): string {
-  return text.replace(/[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\uE000-\uE003]/gu, (character) => {
-    if (character === "\n") return "\\n";
-    if (character === "\r") return "\\r";
-    if (character === "\t") return "\\t";
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
+  return text.replace(
+    /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\uE000-\uE003]/gu,
+    (character) => {
+      if (character === "\n") return "\\n";
+      if (character === "\r") return "\\r";
+      if (character === "\t") return "\\t";
+      return `\\u{${character.codePointAt(0)?.toString(16)}}`;
+    },
+  );
 }

@@ -30,13 +30,20 @@ export function install(): void {
     },
   };
   mockWindows("main");
-  mockIPC((command, args) => answer(command, args as Record<string, unknown>, scenario, state), { shouldMockEvents: true });
+  mockIPC((command, args) => answer(command, args as Record<string, unknown>, scenario, state), {
+    shouldMockEvents: true,
+  });
   // The application freezes it, so the window must do without touching it.
   Object.freeze(Object.prototype);
   void perform(scenario);
 }
 
-async function answer(command: string, args: Record<string, unknown>, scenario: Scenario, state: AppState): Promise<unknown> {
+async function answer(
+  command: string,
+  args: Record<string, unknown>,
+  scenario: Scenario,
+  state: AppState,
+): Promise<unknown> {
   switch (command) {
     case "app_state":
       return state;
@@ -54,7 +61,12 @@ async function answer(command: string, args: Record<string, unknown>, scenario: 
       };
     case "check_name":
       return String(args.name).includes("/")
-        ? { code: "bad_name", message: "bad", advice: "", params: { name: args.name, problem: "it is a path; choose the folder separately" } }
+        ? {
+            code: "bad_name",
+            message: "bad",
+            advice: "",
+            params: { name: args.name, problem: "it is a path; choose the folder separately" },
+          }
         : null;
     case "start_backup":
       return backup(args.request as BackupRequest, args.onEvent as Channel, scenario);
@@ -95,7 +107,8 @@ async function backup(request: BackupRequest, channel: Channel, scenario: Scenar
     channel.onmessage(phase);
     if (phase.phase === "encrypt") {
       channel.onmessage({ event: "plan", phases: planned, snapshot_at: samples.report.snapshot_at });
-      for (const warning of scenario.warnings ?? samples.warnings.slice(0, 1)) channel.onmessage({ event: "warning", warning });
+      for (const warning of scenario.warnings ?? samples.warnings.slice(0, 1))
+        channel.onmessage({ event: "warning", warning });
     }
     for (let at = 0; at < bytes; at += step) {
       if (scenario.endsAt !== undefined && (done + at) / whole >= scenario.endsAt) {

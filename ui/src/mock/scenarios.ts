@@ -58,7 +58,10 @@ export const scenarios: Record<string, Scenario> = {
   full: {
     outlook: { archive: { ...samples.outlook.archive, free_bytes: 3.2 * 1024 ** 3, problem: samples.diskFull } },
   },
-  warnings: { survey: { ...samples.survey, contents_missing: 1302, warnings: samples.manyWarnings(1000) }, clicks: ["show-warnings"] },
+  warnings: {
+    survey: { ...samples.survey, contents_missing: 1302, warnings: samples.manyWarnings(1000) },
+    clicks: ["show-warnings"],
+  },
   progress: { tick: 50, ticks: 120, endsAt: 0.42, clicks: ["start"], clickPause: 4200 },
   job: { clicks: ["start"] },
   closing: { tick: 20, ticks: 100, endsAt: 0.42, clicks: ["start"], closes: true, clickPause: 2500 },
@@ -66,7 +69,7 @@ export const scenarios: Record<string, Scenario> = {
   verified: {
     ...quick,
     warnings: [],
-    end: { ...samples.report, outcome: "done", warnings: [], contents_missing: 0 },
+    end: { ...samples.report, outcome: "done", warnings: [], warnings_total: 0, contents_missing: 0 },
   },
   unverified: {
     ...quick,
@@ -76,6 +79,7 @@ export const scenarios: Record<string, Scenario> = {
       ...samples.report,
       outcome: "done",
       warnings: [],
+      warnings_total: 0,
       verification: null,
       same_disk: true,
       key_beside_archive: true,
@@ -91,7 +95,8 @@ export const scenarios: Record<string, Scenario> = {
       outcome: "incomplete",
       contents_missing: 1302,
       missing_below: "/srv/cfms/content/files",
-      warnings: samples.manyWarnings(1302),
+      warnings: samples.manyWarnings(1000),
+      warnings_total: 1302,
     },
   },
   cancelled: { tick: 20, ticks: 100, clicks: ["start", "cancel"], clickPause: 700 },
