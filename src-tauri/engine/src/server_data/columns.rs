@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::copy::sqlite_error;
 use super::json;
-use super::snapshot::sqlite_error;
 use crate::error::{Error, Result};
 
 /// How a column's values are printed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::columns::Tables;
+use super::owned;
 use super::rows::{Failure, each_file, text_of};
 use super::snapshot::Snapshot;
 use crate::error::Result;
@@ -62,19 +63,22 @@ pub(crate) struct ContentOwner {
 }
 
 impl ContentIndex {
+    /// Needs the pairs of [`owned`].
     pub(super) fn build(connection: &Connection, tables: &Tables) -> rusqlite::Result<Self> {
         let files = connection.query_row(&format!("SELECT count(*) FROM {}", tables.files.name), [], |row| {
             let count: i64 = row.get(0)?;
             Ok(usize::try_from(count).unwrap_or_default())
         })?;
+        let Tables { files: table, revisions, .. } = tables;
+        // CROSS JOIN keeps SQLite from going another way: by the documents' order revisions lie side by side.
         let query = format!(
-            "SELECT f.{file}, d.{document} FROM {revisions} r CROSS JOIN {files} f ON f.id = r.file_id \
-             LEFT JOIN {documents} d ON d.id = r.document_id",
-            file = tables.files.rowid,
-            document = tables.documents.rowid,
-            revisions = tables.revisions.name,
-            files = tables.files.name,
-            documents = tables.documents.name,
+            "SELECT f.{file}, p.owner FROM {pairs} p CROSS JOIN {revisions} r ON r.{revision} = p.item \
+             CROSS JOIN {files} f ON f.id = r.file_id",
+            file = table.rowid,
+            files = table.name,
+            pairs = owned::pairs(revisions),
+            revision = revisions.rowid,
+            revisions = revisions.name,
         );
         let mut statement = connection.prepare(&query)?;
         let mut rows = statement.query([])?;

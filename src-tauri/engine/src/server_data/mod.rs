@@ -19,9 +19,11 @@ mod columns;
 mod config;
 mod content_index;
 mod contents;
+mod copy;
 mod json;
 mod lock;
 mod missing;
+mod owned;
 mod private_folder;
 mod rows;
 mod server_files;
@@ -120,7 +122,7 @@ impl ServerData {
 
     /// Copies the database as it is at one moment.
     pub(crate) fn snapshot(&self, server_stopped: bool, job: &Job) -> Result<Snapshot> {
-        snapshot::take(&self.root, &self.database, server_stopped, job)
+        copy::take(&self.root, &self.database, server_stopped, job)
     }
 
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.

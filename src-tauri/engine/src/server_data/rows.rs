@@ -1,8 +1,7 @@
 //! The database's rows as the archive's JSON, streamed.
 //!
 //! A million documents must not be in memory at once, and two queries a document would take minutes. So what belongs to an
-//! object comes from one query that is ordered as the objects are, and the two are merged. What SQLite has to sort for that
-//! are row numbers alone: little, and nothing of a document if it is put into a temporary file.
+//! object is read in the order of the objects (see [`owned`]), and the two are merged.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,6 +13,7 @@ use rusqlite::{Connection, Row, Rows, Statement};
 use super::columns::{Column, Kind, Table, Tables};
 use super::content_index::ContentIndex;
 use super::json;
+use super::owned;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -30,15 +30,13 @@ impl Snapshot {
     /// `folders.json`.
     pub(crate) fn write_folders(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
         let Tables { folders, folder_rules, .. } = &self.tables;
-        let rules = folder_rules.as_ref().map(|table| Belongings::rules(table, "folder_id"));
-        self.write_objects(folders, rules.as_ref(), None, out, job)
+        self.write_objects(folders, folder_rules.as_ref(), None, out, job)
     }
 
     /// `documents.json`.
     pub(crate) fn write_documents(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
         let Tables { documents, document_rules, revisions, .. } = &self.tables;
-        let rules = document_rules.as_ref().map(|table| Belongings::rules(table, "document_id"));
-        self.write_objects(documents, rules.as_ref(), Some(&Belongings::revisions(revisions)), out, job)
+        self.write_objects(documents, document_rules.as_ref(), Some(revisions), out, job)
     }
 
     /// `files.json`: the files that some revision points to.
@@ -48,13 +46,7 @@ impl Snapshot {
             let mut array = Array::begin(out, job, 0);
             let mut fetch = connection.prepare(&select_by_rowid(table))?;
             each_file(connection, table, &self.contents, true, |rowid| {
-                let mut rows = fetch.query([rowid])?;
-                let Some(row) = rows.next()? else { return Ok(()) };
-                array.next_element()?;
-                let mut object = Object::begin(&mut array.buffer, 2);
-                object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(table, rowid, column, row))?;
-                object.end();
-                Ok(())
+                self.write_row(&mut array, table, &mut fetch, rowid)
             })?;
             array.finish()
         })
@@ -63,8 +55,8 @@ impl Snapshot {
     /// Whether `orphans.json` has anything to hold.
     pub(crate) fn has_orphans(&self) -> Result<bool> {
         self.reading(|connection| {
-            for orphans in self.orphans() {
-                let query = format!("SELECT EXISTS ({})", orphans.query("1"));
+            for table in self.with_owners() {
+                let query = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE owner IS NULL)", owned::pairs(table));
                 if connection.query_row(&query, [], |row| row.get(0))? {
                     return Ok(true);
                 }
@@ -78,27 +70,23 @@ impl Snapshot {
         self.reading(|connection| {
             out.write_all(b"{").map_err(Failure::Output)?;
             let mut separator: &[u8] = b"\n  ";
-            for orphans in self.orphans() {
-                let table = orphans.table.with_owner(connection)?;
-                let rowid = format!("{alias}.{}", table.rowid, alias = Orphans::ALIAS);
-                let columns = format!("{}, {rowid}", table.select_list(Orphans::ALIAS));
-                let mut statement = connection.prepare(&format!("{} ORDER BY {rowid}", orphans.query(&columns)))?;
-                let mut rows = statement.query([])?;
-                let mut next = rows.next()?;
+            for table in self.with_owners() {
+                let query = format!("SELECT item FROM {} WHERE owner IS NULL ORDER BY rowid", owned::pairs(table));
+                let mut statement = connection.prepare(&query)?;
+                let mut items = statement.query([])?;
+                let mut next: Option<i64> = items.next()?.map(|row| row.get(0)).transpose()?;
                 if next.is_none() {
                     continue;
                 }
+                let table = table.with_owner(connection)?;
+                let mut fetch = connection.prepare(&select_by_rowid(&table))?;
                 out.write_all(separator).map_err(Failure::Output)?;
                 separator = b",\n  ";
                 out.write_all(format!("\"{}\": ", table.name).as_bytes()).map_err(Failure::Output)?;
                 let mut array = Array::begin(&mut *out, job, 2);
-                while let Some(row) = next {
-                    let rowid = row.get(table.columns.len())?;
-                    array.next_element()?;
-                    let mut object = Object::begin(&mut array.buffer, 4);
-                    object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(&table, rowid, column, row))?;
-                    object.end();
-                    next = rows.next()?;
+                while let Some(rowid) = next {
+                    self.write_row(&mut array, &table, &mut fetch, rowid)?;
+                    next = items.next()?.map(|row| row.get(0)).transpose()?;
                 }
                 array.finish()?;
             }
@@ -114,17 +102,17 @@ impl Snapshot {
     fn write_objects(
         &self,
         table: &Table,
-        rules: Option<&Belongings<'_>>,
-        revisions: Option<&Belongings<'_>>,
+        rules: Option<&Table>,
+        revisions: Option<&Table>,
         out: &mut dyn Write,
         job: &Job,
     ) -> Result<()> {
         self.reading(|connection| {
-            let mut rules = rules.map(|rules| rules.prepare(connection, table)).transpose()?;
-            let mut rules = rules.as_mut().map(Prepared::open).transpose()?;
             let has_revisions = revisions.is_some();
-            let mut revisions = revisions.map(|revisions| revisions.prepare(connection, table)).transpose()?;
-            let mut revisions = revisions.as_mut().map(Prepared::open).transpose()?;
+            let mut rules = rules.map(|table| Belongings::of(connection, table)).transpose()?;
+            let mut rules = rules.as_mut().map(Belongings::open).transpose()?;
+            let mut revisions = revisions.map(|table| Belongings::of(connection, table)).transpose()?;
+            let mut revisions = revisions.as_mut().map(Belongings::open).transpose()?;
 
             let rowid = table.rowid;
             let query =
@@ -183,16 +171,28 @@ impl Snapshot {
         Ok(())
     }
 
-    fn orphans(&self) -> impl Iterator<Item = Orphans<'_>> {
-        let Tables { documents, folders, revisions, document_rules, folder_rules, .. } = &self.tables;
-        let of = |table, owner, owners: &Table| Orphans { table, owner, owners: owners.name };
-        [
-            Some(of(revisions, "document_id", documents)),
-            document_rules.as_ref().map(|rules| of(rules, "document_id", documents)),
-            folder_rules.as_ref().map(|rules| of(rules, "folder_id", folders)),
-        ]
-        .into_iter()
-        .flatten()
+    /// An element of `array`: the row of `table` that `fetch` finds.
+    fn write_row(
+        &self,
+        array: &mut Array<'_, '_>,
+        table: &Table,
+        fetch: &mut Statement<'_>,
+        rowid: i64,
+    ) -> Result<(), Failure> {
+        let mut rows = fetch.query([rowid])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        array.next_element()?;
+        let indent = array.indent + 2;
+        let mut object = Object::begin(&mut array.buffer, indent);
+        object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(table, rowid, column, row))?;
+        object.end();
+        Ok(())
+    }
+
+    /// The tables whose rows belong to an object.
+    fn with_owners(&self) -> impl Iterator<Item = &Table> {
+        let Tables { revisions, document_rules, folder_rules, .. } = &self.tables;
+        [Some(revisions), document_rules.as_ref(), folder_rules.as_ref()].into_iter().flatten()
     }
 
     fn note_not_utf8(&self, table: &Table, rowid: i64, column: &Column, row: &Row<'_>) {
@@ -219,7 +219,7 @@ impl Snapshot {
     /// Reads the snapshot; what SQLite says is told of the database that it was taken of.
     pub(super) fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
         read(&self.connection).map_err(|failure| match failure {
-            Failure::Sqlite(error) => super::snapshot::sqlite_error(&self.source, error),
+            Failure::Sqlite(error) => super::copy::sqlite_error(&self.source, error),
             Failure::Output(error) => {
                 error.downcast::<Error>().unwrap_or_else(|error| Error::io("write", "the archive", error))
             }
@@ -301,54 +301,21 @@ fn select_by_rowid(table: &Table) -> String {
     format!("SELECT {} FROM {} t WHERE t.{} = ?1", table.select_list("t"), table.name, table.rowid)
 }
 
-/// What belongs to the objects of another table, and the order in which it is printed.
-struct Belongings<'a> {
+/// What belongs to the objects of another table.
+struct Belongings<'c, 'a> {
     table: &'a Table,
-    owner: &'static str,
-    order: &'static str,
-}
-
-impl<'a> Belongings<'a> {
-    fn rules(table: &'a Table, owner: &'static str) -> Self {
-        Self { table, owner, order: "id" }
-    }
-
-    fn revisions(table: &'a Table) -> Self {
-        Self { table, owner: "document_id", order: "created_time" }
-    }
-
-    fn prepare<'c>(&self, connection: &'c Connection, owners: &Table) -> rusqlite::Result<Prepared<'c, 'a>> {
-        let Self { table, owner, order } = self;
-        // CROSS JOIN keeps SQLite from going the other way round: the owners have an index on their ids, these have none on
-        // theirs.
-        let query = format!(
-            "SELECT o.{owner_rowid}, b.{rowid} FROM {name} b CROSS JOIN {owners} o ON o.id = b.{owner} \
-             ORDER BY o.{owner_rowid}, b.{order}, b.{rowid}",
-            owner_rowid = owners.rowid,
-            rowid = table.rowid,
-            name = table.name,
-            owners = owners.name,
-        );
-        Ok(Prepared {
-            table,
-            in_order: connection.prepare(&query)?,
-            fetch: connection.prepare(&select_by_rowid(table))?,
-        })
-    }
-}
-
-struct Prepared<'c, 'a> {
-    table: &'a Table,
-    in_order: Statement<'c>,
+    pairs: Statement<'c>,
     fetch: Statement<'c>,
 }
 
-impl<'c, 'a> Prepared<'c, 'a> {
-    fn open(&mut self) -> rusqlite::Result<OpenBelongings<'_, 'c>>
-    where
-        'a: 'c,
-    {
-        let mut rows = self.in_order.query([])?;
+impl<'c, 'a> Belongings<'c, 'a> {
+    fn of(connection: &'c Connection, table: &'a Table) -> rusqlite::Result<Self> {
+        let pairs = format!("SELECT owner, item FROM {} WHERE owner IS NOT NULL ORDER BY rowid", owned::pairs(table));
+        Ok(Self { table, pairs: connection.prepare(&pairs)?, fetch: connection.prepare(&select_by_rowid(table))? })
+    }
+
+    fn open(&mut self) -> rusqlite::Result<OpenBelongings<'_, 'c>> {
+        let mut rows = self.pairs.query([])?;
         let next = OpenBelongings::advance(&mut rows)?;
         Ok(OpenBelongings { table: self.table, rows, next, fetch: &mut self.fetch })
     }
@@ -376,25 +343,6 @@ impl OpenBelongings<'_, '_> {
             }
             _ => Ok(None),
         }
-    }
-}
-
-/// Rows whose owner is not there.
-struct Orphans<'a> {
-    table: &'a Table,
-    owner: &'static str,
-    owners: &'static str,
-}
-
-impl Orphans<'_> {
-    const ALIAS: &'static str = "b";
-
-    fn query(&self, what: &str) -> String {
-        let Self { table, owner, owners } = self;
-        format!(
-            "SELECT {what} FROM {} b WHERE NOT EXISTS (SELECT 1 FROM {owners} o WHERE o.id = b.{owner})",
-            table.name
-        )
     }
 }
 

@@ -1,11 +1,10 @@
-//! A server's database file while the server may be at work on it, or after it died.
+//! A server's database file and what SQLite keeps beside it: how it is written, and its locks.
 //!
-//! Nothing here writes a byte of it. A database that SQLite would have to repair before it can be read (a hot `-journal`, a
-//! `-wal` that no living server has open) is copied together with that file and repaired there.
+//! Nothing here writes a byte of it, and nothing creates a file beside it.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +12,7 @@ use crate::error::{Error, Result};
 
 /// The bytes on which SQLite's locks lie, of every database file.
 const PENDING: i64 = 0x4000_0000;
+const RESERVED: i64 = PENDING + 1;
 const SHARED: i64 = PENDING + 2;
 const SHARED_LENGTH: i64 = 510;
 /// The byte of a `-shm` file on which every process that has it open holds a lock.
@@ -27,8 +27,22 @@ pub(super) struct DatabaseFiles {
     pub(super) main: PathBuf,
 }
 
+pub(super) const JOURNAL: &str = "-journal";
+pub(super) const WAL: &str = "-wal";
+const SHM: &str = "-shm";
 /// The suffixes of the files that hold part of a database's state.
-pub(super) const COMPANIONS: [&str; 2] = ["-journal", "-wal"];
+pub(super) const COMPANIONS: [&str; 2] = [JOURNAL, WAL];
+
+/// How a database is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// In its place, what was there before going into a journal.
+    Rollback,
+    /// Into a write-ahead log, by a process that is alive.
+    LivingWal,
+    /// Into a write-ahead log that no process has open, so that SQLite would create files beside it to read it.
+    AbandonedWal,
+}
 
 impl DatabaseFiles {
     pub(super) fn of(named: &Path) -> Result<Self> {
@@ -42,11 +56,11 @@ impl DatabaseFiles {
         path.into()
     }
 
-    /// Bytes of the database and of what is not merged into it.
-    pub(super) fn size(&self) -> Result<u64> {
+    /// Bytes of the database, and of what is not merged into it.
+    pub(super) fn sizes(&self) -> Result<(u64, u64)> {
         let main = fs::metadata(&self.main).map_err(|e| Error::io("read", &self.named, e))?.len();
         let beside = COMPANIONS.iter().filter_map(|suffix| fs::metadata(self.beside(suffix)).ok());
-        Ok(main + beside.map(|found| found.len()).sum::<u64>())
+        Ok((main, beside.map(|found| found.len()).sum()))
     }
 
     /// When any of it was last written.
@@ -56,21 +70,23 @@ impl DatabaseFiles {
         all.filter_map(|path| fs::metadata(path).ok()?.modified().ok()).max()
     }
 
-    /// Whether it is a database in WAL mode that no living process has open, so that SQLite would create files beside it.
-    ///
-    /// No connection of this process may be open on it: closing any handle of a file drops the process's locks on it.
-    pub(super) fn is_abandoned_wal(&self) -> Result<bool> {
+    /// How it is written, by its header and by what lies beside it. `main` is the database, open and locked: the mode
+    /// cannot change then.
+    pub(super) fn mode(&self, main: &File) -> Result<Mode> {
         let mut header = [0; 20];
-        let mut file = File::open(&self.main).map_err(|e| Error::io("read", &self.named, e))?;
-        file.read_exact(&mut header).map_err(|e| match e.kind() {
+        main.read_exact_at(&mut header, 0).map_err(|e| match e.kind() {
             ErrorKind::UnexpectedEof => self.not_cfms("it is no SQLite database: it is too short"),
             _ => Error::io("read", &self.named, e),
         })?;
         if !header.starts_with(b"SQLite format 3\0") {
             return Err(self.not_cfms("it is no SQLite database, or an encrypted one"));
         }
-        let is_wal = header[18] == 2 || header[19] == 2 || self.beside("-wal").exists();
-        Ok(is_wal && !self.is_shm_alive())
+        let is_wal = header[18] == 2 || header[19] == 2 || self.beside(WAL).exists();
+        Ok(match is_wal {
+            false => Mode::Rollback,
+            true if self.is_shm_alive() => Mode::LivingWal,
+            true => Mode::AbandonedWal,
+        })
     }
 
     /// Refuses what cannot be a database, with the reason.
@@ -79,7 +95,7 @@ impl DatabaseFiles {
     }
 
     fn is_shm_alive(&self) -> bool {
-        match File::open(self.beside("-shm")) {
+        match File::open(self.beside(SHM)) {
             Ok(shm) => is_locked(&shm, SHM_ALIVE).unwrap_or(true),
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
@@ -87,8 +103,11 @@ impl DatabaseFiles {
 
     /// What the files look like, to tell later whether they changed.
     pub(super) fn state(&self) -> io::Result<State> {
-        let [journal, wal] = COMPANIONS.map(|suffix| Stamp::of(&self.beside(suffix)));
-        Ok(State { main: Stamp::of(&self.main)?, beside: [journal?, wal?], has_shm: self.beside("-shm").exists() })
+        Ok(State {
+            main: Stamp::of(&self.main)?,
+            wal: Stamp::of(&self.beside(WAL))?,
+            has_shm: self.beside(SHM).exists(),
+        })
     }
 }
 
@@ -96,7 +115,7 @@ impl DatabaseFiles {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State {
     main: Option<Stamp>,
-    beside: [Option<Stamp>; 2],
+    wal: Option<Stamp>,
     has_shm: bool,
 }
 
@@ -104,8 +123,7 @@ impl State {
     /// How long to wait until a write cannot fall into the clock tick of the last one any more: file times are only so fine.
     pub(super) fn unsettled_for(&self) -> Option<Duration> {
         const TICK: Duration = Duration::from_millis(20);
-        let stamps = [&self.main, &self.beside[0], &self.beside[1]];
-        let newest = stamps.into_iter().flatten().map(|stamp| stamp.modified).max()?;
+        let newest = [&self.main, &self.wal].into_iter().flatten().map(|stamp| stamp.modified).max()?;
         match SystemTime::now().duration_since(newest) {
             Ok(age) => TICK.checked_sub(age),
             // Written in the future: the clock was set back.
@@ -159,6 +177,11 @@ impl SharedLock {
         Ok(is_shared?.then_some(Self { file }))
     }
 
+    /// Whether somebody is in a transaction that will write: then a journal is not one that a crash left.
+    pub(super) fn is_reserved(&self) -> io::Result<bool> {
+        is_locked(&self.file, RESERVED)
+    }
+
     /// The locked file.
     pub(super) fn file(&self) -> &File {
         &self.file
@@ -210,11 +233,10 @@ use ofd::{is_locked, try_lock};
 
 #[cfg(not(target_os = "linux"))]
 fn try_lock(_: &File, _: LockKind, _: i64, _: i64) -> io::Result<bool> {
-    // Without such locks the comparison of the files' states before and after has to do.
-    Ok(true)
+    Err(ErrorKind::Unsupported.into())
 }
 
 #[cfg(not(target_os = "linux"))]
 fn is_locked(_: &File, _: i64) -> io::Result<bool> {
-    Ok(true)
+    Err(ErrorKind::Unsupported.into())
 }

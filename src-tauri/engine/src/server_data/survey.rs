@@ -83,7 +83,8 @@ pub(super) fn survey(
     job: &Job,
 ) -> Result<Survey> {
     let files = DatabaseFiles::of(source.database())?;
-    job.phase(Phase::Snapshot, Some(files.size()?), None)?;
+    let (size, unmerged) = files.sizes()?;
+    job.phase(Phase::Snapshot, Some(size + unmerged), None)?;
     let snapshot = source.snapshot(server_stopped, job)?;
     job.settle();
 
