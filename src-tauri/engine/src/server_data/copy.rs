@@ -21,7 +21,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
-use super::private_folder::PrivateFolder;
+use super::private_folder::{self, PrivateFolder};
 use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ pub(super) fn take(root: &Path, database: &Path, server_stopped: bool, job: &Job
     let mut copy = Copy { files: &files, folder: &folder, meter: Meter { job, told: 0, of: size + unmerged }, job };
     let taken_at = copy.make()?;
     drop(turn);
-    Snapshot::open(files.named, folder, taken_at)
+    Snapshot::open(files.named, folder, taken_at, job)
 }
 
 /// The error that SQLite's refusal to do something with the database `path` is.
@@ -80,7 +80,8 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
         Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
             Error::PermissionDenied { action: "read", path }
         }
-        Some(ErrorCode::DiskFull) => Error::NoSpace { path: std::env::temp_dir(), needed: 0, available: 0 },
+        Some(ErrorCode::OperationInterrupted) => Error::Cancelled,
+        Some(ErrorCode::DiskFull) => Error::NoSpace { path: private_folder::base(), needed: 0, available: 0 },
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             Error::Io { action: "read", path, source: io::Error::other(problem) }
         }

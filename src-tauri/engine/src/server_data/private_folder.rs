@@ -44,7 +44,7 @@ impl PrivateFolder {
                 }
             }
         }
-        Err(refused.unwrap_or_else(|| Error::NotFound { path: std::env::temp_dir() }))
+        Err(refused.unwrap_or_else(|| Error::NotFound { path: base() }))
     }
 
     /// Where the copy goes.
@@ -97,6 +97,11 @@ impl Drop for PrivateFolder {
     fn drop(&mut self) {
         remove(&self.path);
     }
+}
+
+/// Where temporary files go if there is room.
+pub(super) fn base() -> PathBuf {
+    bases().into_iter().next().unwrap_or_else(std::env::temp_dir)
 }
 
 /// Places for temporary files, best first. `/var/tmp` before `/tmp`, which may be in memory.

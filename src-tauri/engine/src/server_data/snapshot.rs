@@ -16,6 +16,10 @@ use super::private_folder::PrivateFolder;
 use super::rows::{Warnings, text_of};
 use crate::error::{Error, Result};
 use crate::hex;
+use crate::job::Job;
+
+/// Operations of SQLite's machine between two looks at whether to stop: a few milliseconds.
+const OPERATIONS: i32 = 100_000;
 
 /// The copy, and what is known of it. Its file has no name any more and vanishes with this.
 #[derive(Debug)]
@@ -84,12 +88,15 @@ impl Snapshot {
     }
 
     /// Opens the copy in `folder` and takes its name away.
-    pub(super) fn open(source: PathBuf, folder: PrivateFolder, taken_at: f64) -> Result<Self> {
+    pub(super) fn open(source: PathBuf, folder: PrivateFolder, taken_at: f64, job: &Job) -> Result<Self> {
         let path = folder.database();
         let failed = |e| sqlite_error(&source, e);
-        let connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let mut connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
         let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
         let size = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
+        // Some queries take seconds on a large server.
+        let canceller = job.canceller();
+        connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled())).map_err(failed)?;
         // One transaction for all that follows: SQLite need not look for changes before every query.
         connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN").map_err(failed)?;
         let schema_sha256 = schema_sha256(&connection).map_err(failed)?;

@@ -198,6 +198,29 @@ c.execute('COMMIT')
 }
 
 #[test]
+fn a_database_is_known_by_how_it_is_written_and_by_whom() {
+    let mode = |server: &Server| {
+        let files = source::DatabaseFiles::of(&server.path("app.db")).expect("a database");
+        files.mode(&fs::File::open(&files.main).expect("a file")).expect("a mode")
+    };
+    assert_eq!(mode(&Server::with("SELECT 1")), source::Mode::Rollback);
+    let server = Server::bare(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"));
+    assert_eq!(mode(&server), source::Mode::AbandonedWal, "closed in order");
+    let program = "
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute(\"INSERT INTO folders VALUES ('f', 'F', 1, NULL)\")
+print('ready', flush=True)
+sys.stdin.read()
+";
+    let Some(writer) = start(program, &server) else { return };
+    assert_eq!(mode(&server), source::Mode::LivingWal);
+    kill(writer);
+    assert!(server.path("app.db-shm").exists());
+    assert_eq!(mode(&server), source::Mode::AbandonedWal, "killed");
+}
+
+#[test]
 fn a_transaction_in_progress_is_not_in_the_snapshot() {
     let server = Server::with("INSERT INTO folders VALUES ('f', 'F', 1, NULL)");
     let program = "
@@ -237,6 +260,21 @@ sys.stdin.read()
     assert!(matches!(waiting, Err(Error::Cancelled)), "{waiting:?}");
     kill(writer);
     server.snapshot();
+}
+
+#[test]
+fn reading_a_large_server_hears_the_wish_to_stop() {
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)";
+    let server = Server::with(&format!(
+        "{rows} INSERT INTO files SELECT i, NULL, i, 1, 1 FROM n;
+         {rows} INSERT INTO document_revisions SELECT i, i, i, 1 FROM n"
+    ));
+    let job = Job::silent();
+    let snapshot = server.open().snapshot(false, &job).expect("a snapshot");
+    job.canceller().cancel();
+    let index = snapshot.document_contents().expect("an index");
+    let outcome = snapshot.for_each_content_id(&index, WhichContents::OfDocuments, &mut |_| Ok(()));
+    assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
 }
 
 #[test]
