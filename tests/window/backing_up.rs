@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Start, Window, command_line, is_installed, until};
+use crate::bench::{Bench, Start, Window, command_line, until};
 use crate::webdriver::key;
 
 #[test]
@@ -159,9 +159,6 @@ fn the_keyboard_alone_is_enough() {
 
 #[test]
 fn a_source_is_chosen_in_the_systems_own_dialog() {
-    if !is_installed("xdotool") {
-        return;
-    }
     let Some(bench) = Bench::new("1M") else { return };
     let window = bench.start(Start::default());
     window.click("source-browse-folder");
@@ -196,14 +193,28 @@ fn a_source_is_chosen_in_the_systems_own_dialog() {
 #[test]
 fn what_was_used_and_chosen_is_there_after_the_next_start() {
     let Some(bench) = Bench::new("1M") else { return };
-    let window = bench.open();
+    let window = bench.start(Start::default());
+    window.fill("source-path", bench.server.to_str().unwrap());
+    window.press(&[key::ENTER]);
     window.click("start");
     window.wait_for("result-title");
+    window.click("nav-settings");
+    window.choose("theme-select", "dark");
+    let resize = "xdotool search --onlyvisible --name 'CFMS Backup' windowsize --sync 1000 640";
+    let quit = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; xdotool key alt+F4";
+    let process = window.process();
+    for step in [resize, quit] {
+        let done = Command::new("sh").args(["-c", step]).env("DISPLAY", &window.display).status().unwrap();
+        assert!(done.success(), "{step}");
+    }
+    until("the program has ended", || (!runs(process)).then_some(()));
     drop(window);
-    let settings = json!({ "last_source": bench.server, "theme": "dark" });
-    let window = bench.start(Start { settings: Some(settings), ..Start::default() });
-    window.wait_for("source-card");
+
+    let window = bench.start(Start::default());
+    until("the server is known", || window.page().contains("Harbour Works").then_some(()));
     assert_eq!(window.value("source-path"), bench.server.to_str().unwrap());
+    assert_eq!(window.asks("return [innerWidth, innerHeight]"), json!([1000, 640]));
+    assert_eq!(window.asks("return matchMedia('(prefers-color-scheme: dark)').matches"), true);
 }
 
 /// Whether a process has not ended; one that waits to be buried has.

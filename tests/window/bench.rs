@@ -45,7 +45,7 @@ pub(crate) struct Start<'a> {
     pub(crate) arguments: Vec<&'a str>,
     /// The system's language, as in `LANG`.
     pub(crate) language: Option<&'a str>,
-    /// What it remembers from before; the folders of the bench come on top.
+    /// What it is made to remember; the folders of the bench come on top. `None`: what it wrote itself the last time.
     pub(crate) settings: Option<Value>,
 }
 
@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn below(parent: &Path, name: Option<&OsStr>, size: &str) -> Option<Self> {
-        for program in ["Xvfb", "openbox", "WebKitWebDriver"] {
+        for program in ["Xvfb", "openbox", "WebKitWebDriver", "xdotool"] {
             if !is_installed(program) {
                 // Past the test's own output, which is shown for failures alone.
                 let _ = writeln!(std::io::stderr(), "skipped: a test of the window, as {program} is not installed");
@@ -102,10 +102,13 @@ impl Bench {
         let home = self.folder.path().join("home");
         let config = home.join("config/org.cfms.backup");
         fs::create_dir_all(&config).unwrap();
-        let mut settings = start.settings.unwrap_or_else(|| json!({}));
-        settings["archive_dir"] = json!(self.archives);
-        settings["key_dir"] = json!(self.keys);
-        fs::write(config.join("settings.json"), settings.to_string()).unwrap();
+        let file = config.join("settings.json");
+        if start.settings.is_some() || !file.exists() {
+            let mut settings = start.settings.unwrap_or_else(|| json!({}));
+            settings["archive_dir"] = json!(self.archives);
+            settings["key_dir"] = json!(self.keys);
+            fs::write(file, settings.to_string()).unwrap();
+        }
 
         let screen = Screen::new();
         let port = free_port();
@@ -184,6 +187,16 @@ impl Window {
         self.asks(&format!("document.querySelector({:?}).select()", selector(id)));
         self.session.type_into(&element, text).unwrap();
         assert_eq!(self.value(id), text);
+    }
+
+    /// Takes an option of a list. WebKit draws the open list outside of the page, where no driver can click.
+    pub(crate) fn choose(&self, id: &str, option: &str) {
+        self.wait_for(id);
+        let list = format!("const list = document.querySelector({:?})", selector(id));
+        self.asks(&format!(
+            "{list}; list.value = {option:?}; list.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        ));
+        assert_eq!(self.value(id), option);
     }
 
     /// What stands in a field.
@@ -279,7 +292,7 @@ pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Whether a program can be started by its name.
-pub(crate) fn is_installed(program: &str) -> bool {
+fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -35,13 +35,7 @@ fn a_change_of_the_language_is_seen_at_once() {
     let Some(bench) = Bench::new("1M") else { return };
     let window = bench.start(Start::default());
     window.click("nav-settings");
-    window.wait_for("lang-select");
-    window.asks(
-        "const choice = document.querySelector('[data-testid=lang-select]'); \
-         const select = choice.matches('select') ? choice : choice.querySelector('select, [value=\"zh-CN\"]'); \
-         if (select.matches('select')) { select.value = 'zh-CN'; select.dispatchEvent(new Event('change', { bubbles: true })); } \
-         else select.click()",
-    );
+    window.choose("lang-select", "zh-CN");
     until("the window speaks Chinese", || window.text("nav-backup").contains("备份").then_some(()));
 }
 
