@@ -44,7 +44,7 @@ impl Contents {
         let total = counts.files + if options.scope == Scope::WholeServer { counts.other_files } else { 0 };
         job.phase(Phase::Survey, None, Some(total))?;
         for &(which, folder) in kinds(options.scope) {
-            snapshot.for_each_content(&contents.index, which, &mut |row| {
+            snapshot.for_each_content_id(&contents.index, which, &mut |row| {
                 job.advance(0)?;
                 contents.count += 1;
                 let name = folder.len() + 1 + row.id.len();

@@ -1,6 +1,6 @@
 //! Which contents a backup holds, and in which order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
@@ -15,7 +15,9 @@ use crate::error::Result;
 const MAX_SHOWN_DEPTH: usize = 16;
 /// Folders that are gone up before a chain is taken for a circle.
 const MAX_DEPTH: usize = 1000;
-/// Bytes of a place that are shown.
+/// Folders whose places are remembered. They take up a few hundred bytes each.
+const MAX_KNOWN: usize = 4096;
+/// Bytes of a place that are shown of the folders, and as many of the title.
 const MAX_PLACE: usize = 400;
 
 /// The files that some revision points to, in 24 bytes each: there may be millions.
@@ -158,7 +160,7 @@ impl Snapshot {
         })
     }
 
-    /// The same contents in the same order, but nothing of them beside their ids is read.
+    /// The same contents in the same order, but of each only the id and the path are read.
     pub(crate) fn for_each_content_id(
         &self,
         index: &ContentIndex,
@@ -167,11 +169,12 @@ impl Snapshot {
     ) -> Result<()> {
         self.reading(|connection| {
             let files = &self.tables.files;
-            let query = format!("SELECT id FROM {} WHERE {} = ?1", files.name, files.rowid);
+            let query = format!("SELECT id, path FROM {} WHERE {} = ?1", files.name, files.rowid);
             let mut fetch = connection.prepare(&query)?;
             each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
-                let id = fetch.query_row([rowid], |row| Ok(text_of(row.get_ref(0)?)))?;
-                Ok(each(ContentRow { id, path: String::new(), sha256: None, active: true, document: None })?)
+                let (id, path) =
+                    fetch.query_row([rowid], |row| Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?))))?;
+                Ok(each(ContentRow { id, path, sha256: None, active: true, document: None })?)
             })
         })
     }
@@ -181,8 +184,8 @@ impl Snapshot {
 struct Owners<'c> {
     document: Statement<'c>,
     folder: Statement<'c>,
-    /// The folder that was looked up last, and how it is shown: neighbours often share it.
-    last: Option<(String, String)>,
+    /// Folders that were looked up, and how they are shown.
+    shown: HashMap<String, String>,
 }
 
 impl<'c> Owners<'c> {
@@ -190,7 +193,11 @@ impl<'c> Owners<'c> {
         let Tables { documents, folders, .. } = tables;
         let document = format!("SELECT id, title, folder_id FROM {} WHERE {} = ?1", documents.name, documents.rowid);
         let folder = format!("SELECT name, parent_id FROM {} WHERE id = ?1", folders.name);
-        Ok(Self { document: connection.prepare(&document)?, folder: connection.prepare(&folder)?, last: None })
+        Ok(Self {
+            document: connection.prepare(&document)?,
+            folder: connection.prepare(&folder)?,
+            shown: HashMap::new(),
+        })
     }
 
     fn of(&mut self, document: i64) -> Result<Option<ContentOwner>, Failure> {
@@ -198,15 +205,17 @@ impl<'c> Owners<'c> {
             Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?), text_of(row.get_ref(2)?)))
         });
         let Some((document_id, title, folder)) = found.optional()? else { return Ok(None) };
-        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == folder);
-        if !is_known {
+        if !self.shown.contains_key(&folder) {
             let shown = self.folders(&folder)?;
-            self.last = Some((folder, shown));
+            if self.shown.len() >= MAX_KNOWN {
+                self.shown.clear();
+            }
+            self.shown.insert(folder.clone(), shown);
         }
-        let above = self.last.as_ref().map_or("", |(_, shown)| shown.as_str());
+        let above = self.shown.get(&folder).map_or("", String::as_str);
         let mut place = format!("{above}{title}");
-        if place.len() > MAX_PLACE {
-            place.truncate(place.floor_char_boundary(MAX_PLACE));
+        if place.len() > 2 * MAX_PLACE {
+            place.truncate(place.floor_char_boundary(2 * MAX_PLACE));
             place.push('…');
         }
         Ok(Some(ContentOwner { document_id, title, place }))
@@ -228,6 +237,11 @@ impl<'c> Owners<'c> {
             let half = MAX_SHOWN_DEPTH / 2;
             names.splice(half..names.len() - half, ["…".to_owned()]);
         }
-        Ok(names.iter().rev().map(|name| format!("{name} / ")).collect())
+        let mut shown: String = names.iter().rev().map(|name| format!("{name} / ")).collect();
+        if shown.len() > MAX_PLACE {
+            shown.truncate(shown.floor_char_boundary(MAX_PLACE));
+            shown.push_str("… / ");
+        }
+        Ok(shown)
     }
 }
