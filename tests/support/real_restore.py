@@ -99,8 +99,9 @@ def state(db, root):
 
 
 def rules(rows):
-    """Rules by meaning: servers write the same JSON in more than one way."""
-    return sorted([[owner, kind, json.dumps(json.loads(data), sort_keys=True)] for owner, kind, data in rows])
+    """Rules by meaning: servers write the same JSON in more than one way, and SQLite keeps a bare number as one."""
+    meant = [[owner, kind, json.dumps(json.loads(str(data)), sort_keys=True)] for owner, kind, data in rows]
+    return sorted(meant, key=str)
 
 
 def compare(expected_path, restored):
