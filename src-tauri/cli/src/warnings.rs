@@ -30,10 +30,19 @@ fn line(warning: &Warning) -> String {
         (None, None, None) => String::new(),
     };
     let path = match (&warning.path, warning.title.is_some() || warning.file_id.is_some()) {
-        (Some(path), true) => format!(" ({})", show::line(path)),
+        (Some(path), true) => format!(" ({})", show::line(&shortened(path))),
         _ => String::new(),
     };
     format!("{}:{subject}: {}{path}", words(warning.code), show::line(&warning.reason))
+}
+
+/// A path as far as it says anything on a line; the JSON document has it whole.
+fn shortened(path: &str) -> std::borrow::Cow<'_, str> {
+    const MOST: usize = 200;
+    match path.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &path[..end]).into(),
+        None => path.into(),
+    }
 }
 
 fn words(code: WarningCode) -> &'static str {

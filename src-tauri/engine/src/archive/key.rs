@@ -126,11 +126,11 @@ impl KeyFile {
     /// Reads the key file at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let unusable = |problem| Error::KeyFile { path: path.to_path_buf(), problem };
-        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
-        if !metadata.is_file() {
+        // Looked at first: opening a pipe would wait for a writer.
+        if !std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.is_file() {
             return Err(unusable("it is not a regular file"));
         }
+        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
         // Sized beforehand: a buffer that grows leaves copies of the key behind in freed memory.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE as usize + 1));
         file.take(MAX_KEY_FILE + 1).read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;

@@ -168,7 +168,7 @@ pub(crate) trait DocumentVisitor {
     fn document(&mut self, document: DocumentRow);
 }
 
-/// A JSON value of one piece.
+/// A JSON value of which only the text matters.
 #[derive(Default)]
 pub(crate) enum Scalar {
     /// `null`, or nothing.
@@ -176,7 +176,7 @@ pub(crate) enum Scalar {
     Null,
     /// A string.
     Text(String),
-    /// A number or a truth value, as text.
+    /// A number or a truth value, as text; bytes, in hex; nothing of other values.
     Other(String),
 }
 
@@ -198,10 +198,25 @@ impl Scalar {
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OnePiece;
-        impl Visitor<'_> for OnePiece {
+        impl<'de> Visitor<'de> for OnePiece {
             type Value = Scalar;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value of one piece")
+                f.write_str("a value")
+            }
+            // SQLite takes bytes where a text is declared: they come as `{"blob_hex": "…"}`.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+                let mut shown = String::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    match map.next_value::<Scalar>()? {
+                        Scalar::Text(text) if key == "blob_hex" => shown = format!("blob {text}"),
+                        _ => {}
+                    }
+                }
+                Ok(Scalar::Other(shown))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other(String::new()))
             }
             fn visit_unit<E>(self) -> Result<Scalar, E> {
                 Ok(Scalar::Null)
@@ -226,15 +241,15 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-/// A [`Scalar`] that is not `null`.
+/// A [`Scalar`] that must be there. SQLite lets a primary key of text be NULL: that is the empty id.
 pub(crate) struct Id(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) | Scalar::Other(text) => Ok(Self(text)),
-            Scalar::Null => Err(de::Error::custom("a row without an id")),
-        }
+        Ok(match Scalar::deserialize(deserializer)? {
+            Scalar::Text(text) | Scalar::Other(text) => Self(text),
+            Scalar::Null => Self(String::new()),
+        })
     }
 }
 
