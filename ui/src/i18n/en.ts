@@ -217,7 +217,7 @@ export const en = {
   failed: {
     title: "The backup failed",
     nothingLeft:
-      "Nothing was left behind: the unfinished archive and its key were removed, earlier backups were not touched.",
+      "This attempt left nothing behind. Earlier backups, keys and the server were not touched.",
     after: (done: number, total: number) => `After ${size(done)} of ${size(total)}.`,
     tryAgain: "Try again",
     chooseFolder: "Choose another folder…",

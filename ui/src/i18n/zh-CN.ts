@@ -203,7 +203,7 @@ export const zhCN: Dictionary = {
 
   failed: {
     title: "备份失败",
-    nothingLeft: "没有残留任何文件：未完成的归档及其密钥文件已删除，先前的备份未受影响。",
+    nothingLeft: "本次备份没有残留任何文件。先前的备份、密钥文件和服务器均未受影响。",
     after: (done, total) => `已处理 ${size(done)}（共 ${size(total)}）。`,
     tryAgain: "重试",
     chooseFolder: "选择其他文件夹…",
