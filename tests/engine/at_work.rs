@@ -9,18 +9,25 @@ use crate::harness::{Ground, python, rounds, script};
 
 #[test]
 fn a_server_with_a_rollback_journal_works_on_and_every_backup_is_of_one_moment() {
-    backed_up_while_it_writes("delete");
+    backed_up_while_it_writes("delete", rounds(6, 100), 48);
 }
 
 #[test]
 fn a_server_with_a_write_ahead_log_works_on_and_every_backup_is_of_one_moment() {
-    backed_up_while_it_writes("wal");
+    backed_up_while_it_writes("wal", rounds(6, 100), 48);
 }
 
-fn backed_up_while_it_writes(mode: &str) {
-    let backups = rounds(6, 100);
+/// The copy takes longer than a moment, and the server waits for all of it.
+#[test]
+fn a_server_with_a_large_database_works_on_too() {
+    for mode in ["delete", "wal"] {
+        backed_up_while_it_writes(mode, rounds(2, 6), rounds(192, 1024));
+    }
+}
+
+fn backed_up_while_it_writes(mode: &str, backups: u64, mebibytes: u64) {
     let ground = Ground::bare();
-    let mebibytes = rounds(48, 1024).to_string();
+    let mebibytes = mebibytes.to_string();
     let mut writer = script("writers.py")
         .args(["busy".as_ref(), ground.server().as_os_str(), mode.as_ref(), mebibytes.as_ref()])
         .stdin(Stdio::piped())

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -18,21 +19,11 @@ fn hostile_archives_are_judged_within_two_seconds_and_32_mib() {
     let index: Vec<Value> = serde_json::from_slice(&fs::read(ground.path("out/index.json")).unwrap()).unwrap();
     assert!(index.len() > 100);
     let before = ground.names("out");
-    let mut complaints = Vec::new();
-    for case in &index {
-        let name = case["name"].as_str().unwrap();
-        for verb in ["verify", "inspect"] {
-            let archive = ground.archive(name);
-            judged(
-                &ground,
-                &[verb.as_ref(), archive.as_os_str(), "--json".as_ref()],
-                &case[verb],
-                name,
-                &mut complaints,
-            );
-        }
-    }
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let cases = index.iter().flat_map(|case| {
+        ["verify", "inspect"].map(|verb| Case::new(verb, &ground.archive(&text(&case["name"])), None, &case[verb]))
+    });
+    all_judged(&ground, cases.collect());
     assert_eq!(ground.names("out"), before, "an archive wrote something");
     assert!(!Path::new("/tmp/cfms-escaped").exists());
     assert_eq!(ground.names("tmp"), [""; 0]);
@@ -61,17 +52,12 @@ fn hostile_key_files_are_refused_in_words() {
     fs::File::create(key("gigantic")).unwrap().set_len(1 << 40).unwrap();
     fs::create_dir(key("folder")).unwrap();
     symlink("/dev/zero", key("device")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(key("pipe")).status().unwrap().success());
-    let mut complaints = Vec::new();
-    let archive = ground.archive("a");
-    for name in ground.names("keys") {
-        let key = key(&name);
-        for verb in ["verify", "inspect"] {
-            let arguments = [verb.as_ref(), archive.as_os_str(), "--json".as_ref(), "--key".as_ref(), key.as_os_str()];
-            judged(&ground, &arguments, &Value::from(vec![1, 4]), &name, &mut complaints);
-        }
-    }
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    pipe(&key("pipe"));
+    let refused = Value::from(vec![1, 4]);
+    let cases = ground.names("keys").into_iter().flat_map(|name| {
+        ["verify", "inspect"].map(|verb| Case::new(verb, &ground.archive("a"), Some(&key(&name)), &refused))
+    });
+    all_judged(&ground, cases.collect());
 }
 
 #[test]
@@ -81,41 +67,67 @@ fn what_is_no_file_is_no_archive() {
     fs::create_dir(ground.archive("folder")).unwrap();
     symlink("/dev/zero", ground.archive("device")).unwrap();
     symlink("nowhere", ground.archive("dangling")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(ground.archive("pipe")).status().unwrap().success());
-    let key = ground.key("a");
-    let mut complaints = Vec::new();
-    for name in ["folder", "device", "dangling", "pipe"] {
-        for verb in ["verify", "inspect"] {
-            let archive = ground.archive(name);
-            let arguments = [verb.as_ref(), archive.as_os_str(), "--json".as_ref(), "--key".as_ref(), key.as_os_str()];
-            judged(&ground, &arguments, &Value::from(vec![1]), name, &mut complaints);
-        }
+    pipe(&ground.archive("pipe"));
+    let refused = Value::from(vec![1]);
+    let cases = ["folder", "device", "dangling", "pipe"].into_iter().flat_map(|name| {
+        ["verify", "inspect"].map(|verb| Case::new(verb, &ground.archive(name), Some(&ground.key("a")), &refused))
+    });
+    all_judged(&ground, cases.collect());
+}
+
+/// A call of the program with the exit codes that are right.
+struct Case {
+    command: Vec<String>,
+    codes: Vec<i64>,
+}
+
+impl Case {
+    fn new(verb: &str, archive: &Path, key: Option<&Path>, codes: &Value) -> Self {
+        let shown = |path: &Path| path.to_str().unwrap().to_owned();
+        let mut command = vec![program().to_owned(), verb.to_owned(), "--json".to_owned(), shown(archive)];
+        command.extend(key.into_iter().flat_map(|key| ["--key".to_owned(), shown(key)]));
+        let codes = codes.as_array().unwrap().iter().map(|code| code.as_i64().unwrap()).collect();
+        Self { command, codes }
     }
+
+    /// What is against the promise.
+    fn complaints(&self, run: &Value) -> Vec<String> {
+        let (said, code) = (run["stderr"].as_str().unwrap(), run["code"].as_i64().unwrap());
+        let mut complaints = Vec::new();
+        if !self.codes.contains(&code) {
+            complaints.push(format!("ended with {code} for {:?}: {:.300} {said:.300}", self.codes, run["stdout"]));
+        }
+        if said.contains("panicked") {
+            complaints.push(format!("panicked: {said}"));
+        }
+        // A result, or an error with its code: always one document.
+        if code != 0 && !run["stdout"].as_str().unwrap().contains(r#""code":"#) {
+            complaints.push(format!("has no typed error: {:.300}", run["stdout"]));
+        }
+        if run["seconds"].as_f64().unwrap() > SECONDS {
+            complaints.push(format!("took {} s", run["seconds"]));
+        }
+        if run["peak_kib"].as_u64().unwrap() > PEAK_KIB {
+            complaints.push(format!("held {} KiB", run["peak_kib"]));
+        }
+        complaints.iter().map(|what| format!("{}: {what}", self.command[1..].join(" "))).collect()
+    }
+}
+
+#[track_caller]
+fn all_judged(ground: &Ground, cases: Vec<Case>) {
+    assert!(!cases.is_empty());
+    let commands: Vec<_> = cases.iter().map(|case| &case.command).collect();
+    fs::write(ground.path("commands.json"), serde_json::to_string(&commands).unwrap()).unwrap();
+    let mut measured = script("measured.py");
+    measured.stdin(fs::File::open(ground.path("commands.json")).unwrap());
+    let output = measured.env("MEASURED_TIMEOUT", "20").env("TMPDIR", ground.path("tmp")).output().unwrap();
+    let runs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(runs.len(), cases.len());
+    let complaints: Vec<_> = cases.iter().zip(&runs).flat_map(|(case, run)| case.complaints(run)).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// Runs the program under measured.py and notes what is against the promise.
-fn judged(ground: &Ground, arguments: &[&std::ffi::OsStr], codes: &Value, name: &str, complaints: &mut Vec<String>) {
-    let output = script("measured.py")
-        .arg(program())
-        .args(arguments)
-        .env("MEASURED_TIMEOUT", "20")
-        .env("TMPDIR", ground.path("tmp"))
-        .output()
-        .unwrap();
-    let run: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    let verb = arguments[0].to_string_lossy();
-    let mut complain = |what: String| complaints.push(format!("{verb} {name}: {what}"));
-    if !codes.as_array().unwrap().contains(&run["code"]) {
-        complain(format!("ended with {} for {codes}: {:.300} {:.300}", run["code"], run["stdout"], run["stderr"]));
-    }
-    if run["stderr"].as_str().unwrap().contains("panicked") {
-        complain(format!("panicked: {}", run["stderr"]));
-    }
-    if run["seconds"].as_f64().unwrap() > SECONDS {
-        complain(format!("took {} s", run["seconds"]));
-    }
-    if run["peak_kib"].as_u64().unwrap() > PEAK_KIB {
-        complain(format!("held {} KiB", run["peak_kib"]));
-    }
+fn pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

@@ -4,6 +4,7 @@
 awkward   the older schema with everything that a real database may hold and that a hasty tool trips over
 later     a later schema: root folder `/`, `inherit`, `status`, avatars without a revision, columns nobody knows
 small     a few documents and contents, nothing odd
+misfits   a later server whose values are not of their columns' types
 bulk      64 MiB of contents, so that a backup of it takes long enough to be interrupted
 """
 
@@ -348,12 +349,20 @@ def later(root):
     server.row("document_access_rules", access_type="read", document_id="gone", rule_data="{}", note="orphan")
     server.file("avatar", b"\x89PNG of an avatar", path="content/avatars/admin")
     server.file("not uploaded", None, path="content/files/never", active=0)
-    # Values of other types than their column's, which SQLite allows.
-    server.db.execute("UPDATE documents SET inherit = 2, status = 'text' WHERE id = 'd1'")
-    server.db.execute("UPDATE documents SET title = CAST(X'61FF62C328' AS TEXT) WHERE id = 'd2'")
-    server.db.execute("UPDATE documents SET title = X'0001' WHERE id = 'd3'")
-    server.db.execute("UPDATE folders SET created_time = 17 WHERE id = 'secret'")
     server.close()
+
+
+@kind
+def misfits(root):
+    """A later server with values that are not of their columns' types, which SQLite allows, and text that is not UTF-8."""
+    later(root)
+    db = sqlite3.connect(Path(root) / "app.db")
+    db.execute("UPDATE documents SET inherit = 2, status = 'text' WHERE id = 'd1'")
+    db.execute("UPDATE documents SET title = CAST(X'61FF62C328' AS TEXT) WHERE id = 'd2'")
+    db.execute("UPDATE documents SET title = X'0001' WHERE id = 'd3'")
+    db.execute("UPDATE folders SET created_time = 17 WHERE id = 'secret'")
+    db.commit()
+    db.close()
 
 
 def many_files(root, count, size, seed=1):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs a command and says how long it took and how much memory it held at its peak: `measured.py COMMAND...`.
 
-Prints JSON on standard output: code (negative: the signal), seconds, peak_kib, stdout, stderr (the last 4000
+Without a command it reads a JSON list of commands from standard input and runs one after the other. Prints JSON on
+standard output, of several a list: code (negative: the signal), seconds, peak_kib, stdout, stderr (the last 4000
 characters of each). Ends it after MEASURED_TIMEOUT seconds (60).
 """
 
@@ -33,5 +34,13 @@ def measured(command, timeout=60, **how):
             "stdout": texts[0], "stderr": texts[1]}
 
 
+def main():
+    timeout = int(os.environ.get("MEASURED_TIMEOUT", "60"))
+    if sys.argv[1:]:
+        print(json.dumps(measured(sys.argv[1:], timeout)))
+    else:
+        print(json.dumps([measured(command, timeout) for command in json.load(sys.stdin)]))
+
+
 if __name__ == "__main__":
-    print(json.dumps(measured(sys.argv[1:], int(os.environ.get("MEASURED_TIMEOUT", "60")))))
+    main()

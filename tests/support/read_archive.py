@@ -91,9 +91,9 @@ class Comparison:
             (count,) = self.db.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}").fetchone()
             self.expect(metadata[f"{table}_count"] == count, f"{table}_count", metadata[f"{table}_count"], count)
 
-    def rows(self, table, order, where="1"):
+    def rows(self, table, order, where="1", bound=()):
         columns = self.db.execute(f"PRAGMA table_info({table})").fetchall()
-        for row in self.db.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"):
+        for row in self.db.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", bound):
             yield [(column[1], column[2].upper(), cell) for column, cell in zip(columns, row)]
 
     def plain(self, row, without=None):
@@ -116,8 +116,7 @@ class Comparison:
         return pairs
 
     def of_owner(self, table, column, id, order):
-        # The text of an id may hold a NUL or a quote, so it is given as bytes.
-        return list(self.rows(table, order, f"{column} = CAST(X'{id.encode().hex()}' AS TEXT)"))
+        return list(self.rows(table, order, f"{column} = ?", (id,)))
 
     def orphans(self):
         lacking = {
