@@ -12,6 +12,43 @@ use crate::warning::WarningCode;
 /// Contents up to this size are read whole before their header is written: then the header says what was really there.
 const SMALL: u64 = 256 * 1024;
 
+/// A content that can be stored.
+pub(super) enum Content {
+    /// Read already, as it is small.
+    Whole {
+        bytes: Vec<u8>,
+        /// Unix seconds.
+        mtime: u64,
+        has_changed: bool,
+    },
+    /// To be read while it is stored.
+    Stream(OpenContent),
+}
+
+impl Content {
+    /// Bytes of it that are in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        match self {
+            Self::Whole { bytes, .. } => bytes.len(),
+            Self::Stream(_) => 0,
+        }
+    }
+
+    /// Reads `content` if it is small.
+    pub(super) fn take_in(mut content: OpenContent) -> Result<Self, Refusal> {
+        if content.size > SMALL {
+            return Ok(Self::Stream(content));
+        }
+        match read_small(&mut content) {
+            Ok(bytes) => Ok(Self::Whole { bytes, mtime: mtime(&content), has_changed: content.has_changed() }),
+            Err(error) => {
+                let reason = format!("it could not be read: {error}");
+                Err(Refusal { code: WarningCode::Unreadable, reason })
+            }
+        }
+    }
+}
+
 /// A content that is in the archive.
 pub(super) struct Stored {
     /// What was stored.
@@ -20,31 +57,21 @@ pub(super) struct Stored {
     pub(super) trouble: Option<(WarningCode, String)>,
 }
 
-/// Stores `content` as the member `name`, and reports its bytes. `buffer` is room for small ones, used again and again.
-///
-/// The inner error is the content's, which then is not in the archive; the outer one ends the backup.
-pub(super) fn store(
-    tar: &mut TarWriter,
-    name: &str,
-    mut content: OpenContent,
-    buffer: &mut Vec<u8>,
-    job: &Job,
-) -> Result<Result<Stored, Refusal>> {
-    let mtime = content.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if content.size <= SMALL {
-        if let Err(error) = read_small(&mut content, buffer) {
-            let reason = format!("it could not be read: {error}");
-            return Ok(Err(Refusal { code: WarningCode::Unreadable, reason }));
+/// Stores `content` as the member `name`, and reports its bytes.
+pub(super) fn store(tar: &mut TarWriter, name: &str, content: Content, job: &Job) -> Result<Stored> {
+    let mut content = match content {
+        Content::Stream(content) => content,
+        Content::Whole { bytes, mtime, has_changed } => {
+            let mut member = tar.member(name, bytes.len() as u64, mtime)?;
+            member.put(&bytes)?;
+            let sealed = member.seal()?;
+            let trouble = has_changed.then(|| changed("it changed while it was read".to_owned()));
+            job.advance(member_footprint(name.len(), sealed.size))?;
+            return Ok(Stored { sealed, trouble });
         }
-        let mut member = tar.member(name, buffer.len() as u64, mtime)?;
-        member.put(buffer)?;
-        let sealed = member.seal()?;
-        let trouble = content.has_changed().then(|| changed("it changed while it was read".to_owned()));
-        job.advance(member_footprint(name.len(), sealed.size))?;
-        return Ok(Ok(Stored { sealed, trouble }));
-    }
+    };
 
-    let mut member = tar.member(name, content.size, mtime)?;
+    let mut member = tar.member(name, content.size, mtime(&content))?;
     let mut trouble = None;
     let mut read = 0;
     while member.left() > 0 {
@@ -70,25 +97,28 @@ pub(super) fn store(
     if trouble.is_none() && content.has_changed() {
         trouble = Some(changed("it changed while it was read".to_owned()));
     }
-    Ok(Ok(Stored { sealed, trouble }))
+    Ok(Stored { sealed, trouble })
+}
+
+fn mtime(content: &OpenContent) -> u64 {
+    content.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn changed(reason: String) -> (WarningCode, String) {
     (WarningCode::Changed, reason)
 }
 
-fn read_small(content: &mut OpenContent, buffer: &mut Vec<u8>) -> std::io::Result<()> {
-    buffer.clear();
-    buffer.resize(content.size as usize, 0);
+fn read_small(content: &mut OpenContent) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; content.size as usize];
     let mut filled = 0;
-    while filled < buffer.len() {
-        match content.file.read(&mut buffer[filled..]) {
+    while filled < bytes.len() {
+        match content.file.read(&mut bytes[filled..]) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    buffer.truncate(filled);
-    Ok(())
+    bytes.truncate(filled);
+    Ok(bytes)
 }

@@ -1,10 +1,12 @@
 //! What became of the contents: a record of each for the manifest, and what a person should know.
 
+use std::path::PathBuf;
+
 use super::MAX_WARNINGS;
 use super::content::Stored;
 use crate::archive::tar_writer::Sealed;
 use crate::job::Job;
-use crate::server_data::{self, ContentRow, MissingBelow, Refusal, WhichContents};
+use crate::server_data::{ContentRow, MissingBelow, Refusal, WhichContents};
 use crate::warning::{Warning, WarningCode};
 
 /// What was found on the way.
@@ -34,7 +36,7 @@ impl Found {
         which: WhichContents,
         row: ContentRow,
         outcome: Result<Stored, Refusal>,
-        reader: &server_data::Contents,
+        place: Option<PathBuf>,
         job: &Job,
     ) -> Record {
         let (record, trouble) = match outcome {
@@ -54,7 +56,7 @@ impl Found {
                 WhichContents::OfDocuments => self.documents_missing += 1,
                 WhichContents::Others => self.others_missing += 1,
             }
-            self.missing_below.add(reader.shown_path(&row));
+            self.missing_below.add(place.unwrap_or_default());
             if record.sealed().is_ok() {
                 self.in_part.push((row.id.clone(), code, reason.clone()));
             }

@@ -3,8 +3,10 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
-use super::content::{Stored, store};
+use super::content::{Content, Stored, store};
 use super::found::{Found, Record, reason_of};
 use super::spool::Spool;
 use super::{Metadata, Options, Scope};
@@ -22,6 +24,11 @@ use crate::warning::{Warning, WarningCode};
 const SPOOL_BUDGET: usize = 16 * 1024 * 1024;
 /// About what a member adds to the manifest beside its name, in bytes.
 const MANIFEST_LINE: u64 = 120;
+
+/// Contents that are opened, the small ones read, before they are handed on together: to hand on costs a change of threads.
+const BATCH: usize = 64;
+/// Bytes of small contents that are handed on together, about.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// The contents that will go in, looked at on the disk but not read.
 pub(super) struct Contents {
@@ -284,33 +291,57 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    /// The contents of one kind.
+    /// The contents of one kind: this thread looks them up, opens them and reads the small ones, another stores them.
     fn contents(&mut self, tar: &mut TarWriter, kind: usize, job: &Job) -> Result<()> {
-        let Self { snapshot, contents, scope, found, stored, .. } = self;
+        let Self { snapshot, contents: Contents { reader, index, .. }, scope, found, stored, .. } = self;
         let (which, folder) = kinds(*scope)[kind];
-        stored[kind].reserve_exact(contents.index.count(which));
-        let mut small = Vec::new();
-        snapshot.for_each_content(&contents.index, which, &mut |row| {
-            job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
-            let outcome = match contents.reader.open(&row) {
-                Ok(content) => store(tar, &content_member(folder, &row.id), content, &mut small, job)?,
-                Err(refusal) => Err(refusal),
-            };
-            stored[kind].push(found.record(which, row, outcome, &contents.reader, job));
-            Ok(())
+        let records = &mut stored[kind];
+        records.reserve_exact(index.count(which));
+        thread::scope(|threads| {
+            let (opened, to_store) = sync_channel::<Vec<Opened>>(1);
+            let storing = threads.spawn(move || {
+                for Opened { row, content, place } in to_store.into_iter().flatten() {
+                    job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
+                    let outcome = match content {
+                        Ok(content) => Ok(store(tar, &content_member(folder, &row.id), content, job)?),
+                        Err(refusal) => Err(refusal),
+                    };
+                    records.push(found.record(which, row, outcome, place, job));
+                }
+                Ok(())
+            });
+            let mut batch = Vec::with_capacity(BATCH);
+            let mut bytes = 0;
+            // Nobody takes it any more when storing has failed: the reason is there.
+            let hand_on = |batch: Vec<Opened>| opened.send(batch).map_err(|_| Error::Cancelled);
+            let reading = snapshot.for_each_content(index, which, &mut |row| {
+                let content = reader.open(&row).and_then(Content::take_in);
+                // Whole ones are there; only of others the place may have to be told.
+                let place = (!matches!(content, Ok(Content::Whole { .. }))).then(|| reader.shown_path(&row));
+                bytes += content.as_ref().map_or(0, Content::in_memory);
+                batch.push(Opened { row, content, place });
+                if batch.len() < BATCH && bytes < BATCH_BYTES {
+                    return Ok(());
+                }
+                bytes = 0;
+                hand_on(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
+            });
+            let reading = reading.and_then(|()| hand_on(batch));
+            drop(opened);
+            let stored = storing.join().unwrap_or_else(|_| Err(unwritable(io::Error::other("storing it panicked"))));
+            stored.and(reading)
         })
     }
 
     /// The server's own files: with them a backup is of the whole server.
     fn server(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
-        let mut small = Vec::new();
         let database = self.snapshot.open_bytes()?;
-        for (name, content) in
-            std::iter::once(("server/app.db", database)).chain(std::mem::take(&mut self.server_files))
-        {
+        let files = std::mem::take(&mut self.server_files);
+        for (name, content) in std::iter::once(("server/app.db", database)).chain(files) {
             job.aside(name);
-            match store(tar, name, content, &mut small, job)? {
-                Ok(Stored { sealed, trouble }) => {
+            match Content::take_in(content) {
+                Ok(content) => {
+                    let Stored { sealed, trouble } = store(tar, name, content, job)?;
                     self.named.push((name, sealed));
                     if let Some((_, reason)) = trouble {
                         self.tell_of_server_file(name, reason, job);
@@ -386,6 +417,13 @@ impl<'a> Members<'a> {
         }
         Ok(())
     }
+}
+
+/// A row of `files` whose turn has come: its content, and where that should be.
+struct Opened {
+    row: ContentRow,
+    content: Result<Content, Refusal>,
+    place: Option<PathBuf>,
 }
 
 /// A member that reports what is written to it.

@@ -156,11 +156,16 @@ impl Contents {
 
     pub(super) fn open_path(&self, path: &str) -> Result<OpenContent, Refusal> {
         self.at(path, |folder, name| {
-            // Not every device takes being opened kindly, so it is looked at first, and again once it is open.
-            check_kind(folder.symlink_metadata(name)?.file_type())?;
             let mut options = OpenOptions::new();
             options.read(true).follow(FollowSymlinks::No).nonblock(true);
-            let file = folder.open_with(name, &options)?.into_std();
+            let file = match folder.open_with(name, &options) {
+                Ok(file) => file.into_std(),
+                Err(error) => {
+                    // A link, a socket: say so, and not what the system calls it.
+                    check_kind(folder.symlink_metadata(name)?.file_type())?;
+                    return Err(error.into());
+                }
+            };
             OpenContent::of_file(file).map_err(Trouble::Refused)
         })
     }
