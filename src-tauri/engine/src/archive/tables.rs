@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::json_rows::RowReader;
 use super::manifest;
+use super::manifest_reader::shortened;
 use super::tar_reader::Member;
 use crate::archive::metadata::Metadata;
 
@@ -99,7 +100,7 @@ impl<'de> Deserialize<'de> for ReadMetadata {
         }
         let written = Written::deserialize(deserializer)?;
         if written.version != VERSION {
-            return Ok(Self::OtherVersion(written.version));
+            return Ok(Self::OtherVersion(shortened(&written.version)));
         }
         let missing = || de::Error::custom("a key is missing");
         let created_at =

@@ -3,10 +3,12 @@
 //! It lies in the system's place for temporary files, mode 0700, with a file `lock` that its run keeps locked. So a later
 //! run tells a folder in use from one that a killed run left, and removes the latter.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rand::TryRng;
 
 use crate::error::{Error, Result};
 use crate::volume;
@@ -72,24 +74,35 @@ impl PrivateFolder {
     fn create_in(base: &Path) -> io::Result<Self> {
         // A run that cleans may take a folder away before its lock is held; the next name then.
         for _ in 0..100 {
-            let path = base.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
+            let name = rand::rngs::SysRng.try_next_u64().map_err(io::Error::other)?;
+            let path = base.join(format!("{PREFIX}{name:016x}"));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 outcome => outcome?,
             }
-            let lock = File::options().write(true).create_new(true).mode(0o600).open(path.join(LOCK));
-            match lock {
-                Ok(lock) if lock.try_lock().is_ok() && lock.metadata()?.nlink() > 0 => {
-                    return Ok(Self { path, _lock: lock });
-                }
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    let _ = fs::remove_dir(&path);
+            match Self::hold(&path) {
+                Ok(Some(lock)) => return Ok(Self { path, _lock: lock }),
+                Ok(None) => remove(&path),
+                Err(error) => {
+                    remove(&path);
                     return Err(error);
                 }
-                _ => {}
             }
         }
         Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Makes and takes the lock of the folder at `path`; `None` if a run that cleans was faster.
+    fn hold(path: &Path) -> io::Result<Option<File>> {
+        match File::options().write(true).create_new(true).mode(0o600).open(path.join(LOCK)) {
+            Ok(lock) => match lock.try_lock() {
+                Err(TryLockError::WouldBlock) => Ok(None),
+                // Where there are no locks nobody can take this one for a dead run's either.
+                Ok(()) | Err(TryLockError::Error(_)) => Ok((lock.metadata()?.nlink() > 0).then_some(lock)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -139,9 +152,13 @@ fn remove_dead(base: &Path) {
     }
 }
 
+/// Removes a folder, its lock last: what cannot be removed now still has one, and is found by a later run.
 fn remove(folder: &Path) {
     for member in MEMBERS {
-        let _ = fs::remove_file(folder.join(member));
+        match fs::remove_file(folder.join(member)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return,
+            _ => {}
+        }
     }
     let _ = fs::remove_dir(folder);
 }
