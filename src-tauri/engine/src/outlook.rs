@@ -57,7 +57,7 @@ pub fn outlook(destination: &Destination, source: Option<&Path>, needed: Option<
     let archive_dir = absolute(&destination.archive_dir);
     let key_dir = destination.key_dir.as_deref().map_or_else(|| archive_dir.clone(), absolute);
     let same_disk = source.is_some_and(|source| volume::same_disk(&archive_dir, source));
-    let key_beside_archive = is_same_folder(&archive_dir, &key_dir);
+    let key_beside_archive = volume::is_same_folder(&archive_dir, &key_dir);
     let spared = if same_disk { SPARED_ON_SERVER_DISK } else { 0 };
     Outlook {
         default_name: default_name(&archive_dir, &key_dir),
@@ -118,11 +118,6 @@ fn default_name(archive_dir: &Path, key_dir: &Path) -> String {
         |name: &BackupName| !archive_dir.join(name.archive_file()).exists() && !key_dir.join(name.key_file()).exists();
     let numbered = (2..ATTEMPTS).map(|attempt| base.numbered(attempt));
     std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base).to_string()
-}
-
-fn is_same_folder(a: &Path, b: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    a == b || real(a) == real(b)
 }
 
 fn absolute(path: &Path) -> PathBuf {

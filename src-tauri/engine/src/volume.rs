@@ -76,6 +76,12 @@ pub(crate) fn same_disk(a: &Path, b: &Path) -> bool {
     found_a.dev() == found_b.dev() || !disks_of(&a, found_a.dev()).is_disjoint(&disks_of(&b, found_b.dev()))
 }
 
+/// Whether two paths are one folder, by whatever names.
+pub(crate) fn is_same_folder(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    a == b || real(a) == real(b)
+}
+
 /// Bytes that a file in `dir` may have, where the file system is known to set a limit.
 pub(crate) fn max_file_size(dir: &Path) -> Option<u64> {
     match mount_of(dir)?.filesystem.as_str() {
