@@ -63,7 +63,7 @@ fn the_copied_command_makes_the_same_backup() {
 #[test]
 fn a_cancelled_backup_leaves_nothing_behind() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(2 << 30);
+    bench.swell(8 << 30);
     let window = bench.open();
     window.click("start");
     window.wait_for("progress-percent");
@@ -80,7 +80,7 @@ fn a_cancelled_backup_leaves_nothing_behind() {
 #[test]
 fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(2 << 30);
+    bench.swell(8 << 30);
     let window = bench.open();
     window.click("start");
     window.wait_for("progress-percent");
@@ -96,7 +96,7 @@ fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
 #[test]
 fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(2 << 30);
+    bench.swell(8 << 30);
     let window = bench.open();
     window.click("start");
     window.wait_for("progress-percent");

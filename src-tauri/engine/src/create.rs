@@ -154,7 +154,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     }
     let _only_run = source.lock()?;
     let same_disk = check_disks(source, destination, options)?;
-    let claim = claim_names(source, destination, created_at)?;
+    let claim = claim_names(source, destination, options, created_at)?;
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
     let snapshot = source.snapshot(options.server_stopped, job)?;
@@ -235,15 +235,27 @@ fn check_disks(source: &ServerData, destination: &Destination, options: &Options
 
 /// Claims the two names. What root writes into the server's own `content/backups` is given to that folder's owner, so
 /// that the server can read and remove it.
-fn claim_names(source: &ServerData, destination: &Destination, created_at: f64) -> Result<Claim> {
+fn claim_names(source: &ServerData, destination: &Destination, options: &Options, created_at: f64) -> Result<Claim> {
     let servers_own = source.root().join("content/backups");
+    let is_root = rustix::process::geteuid().is_root();
+    let may_give = is_root && options.allow_outside.is_empty() && lies_in_one_folder(source);
     let place = Place {
         archive_dir: &destination.archive_dir,
         key_dir: key_dir(destination),
-        give_away_in: rustix::process::geteuid().is_root().then_some(servers_own.as_path()),
+        give_away_in: may_give.then_some(&servers_own),
     };
     // Truncation to whole seconds is what a server does for its default name.
     Claim::new(place, destination.name.as_ref(), created_at as u64)
+}
+
+/// Whether all that is read lies in the server's folder. If not, root may have read what the folder's owner may not, and
+/// must not hand it over.
+fn lies_in_one_folder(source: &ServerData) -> bool {
+    let Ok(root) = source.root().canonicalize() else { return false };
+    let files = source.server_files().into_iter().map(|file| file.path);
+    let all = files.chain([source.database().to_path_buf(), source.root().join("content")]);
+    // What is not there is not read.
+    all.filter_map(|path| path.canonicalize().ok()).all(|path| path.starts_with(&root))
 }
 
 /// Compares the disk's free space and limits with what will be written, before anything is.

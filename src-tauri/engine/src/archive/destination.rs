@@ -182,7 +182,8 @@ impl CreatedFolders {
             };
             if give_away_in.is_some_and(|given| given == path) {
                 let owner = std::fs::metadata(parent).map_err(|e| Error::io("look at", parent, e))?;
-                std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid()))
+                // The link itself, if somebody has put one there meanwhile.
+                std::os::unix::fs::lchown(folder, Some(owner.uid()), Some(owner.gid()))
                     .map_err(|e| Error::io("change the owner of", folder, e))?;
             }
             Folder::open(parent)?.sync()?;

@@ -188,6 +188,15 @@ impl PartialFile {
     /// Gives the file its final name, durably.
     pub(crate) fn publish(&mut self) -> Result<()> {
         let (dir, partial) = (&self.folder.dir, partial_name(&self.final_name));
+        let is_ours = |name: &str| self.folder.is_still(name, &self.claim).unwrap_or(false);
+        let replaced = || Error::Io {
+            action: "publish",
+            path: self.path(),
+            source: io::Error::other("somebody replaced the file while it was written"),
+        };
+        if !is_ours(&partial) {
+            return Err(replaced());
+        }
         let renamed = rustix::fs::renameat_with(dir, &partial, dir, &self.final_name, RenameFlags::NOREPLACE);
         match renamed {
             Ok(()) => {}
@@ -200,6 +209,9 @@ impl PartialFile {
             }
             Err(error) => return Err(Error::io("rename", self.path(), error.into())),
         }
+        if !is_ours(&self.final_name) {
+            return Err(replaced());
+        }
         self.state = State::Published;
         self.folder.sync()
     }
@@ -209,8 +221,8 @@ impl PartialFile {
         if self.state == State::Published && self.folder.is_still(&self.final_name, &self.claim).unwrap_or(false) {
             let _ = self.folder.dir.remove_file(&self.final_name);
             let _ = self.folder.sync();
+            self.state = State::Gone;
         }
-        self.state = State::Gone;
     }
 }
 
@@ -366,6 +378,28 @@ mod tests {
             "mine.key",
         ];
         assert_eq!(names(dir.path()), left);
+    }
+
+    #[test]
+    fn a_claim_that_cannot_be_published_leaves_nothing_behind() {
+        let (dir, folder) = folder();
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        fs::write(dir.path().join("a.key"), "another's").unwrap();
+        claim.publish().unwrap_err();
+        claim.retract();
+        drop(claim);
+        assert_eq!(names(dir.path()), ["a.key"]);
+    }
+
+    #[test]
+    fn a_file_that_was_put_in_the_partial_ones_place_is_not_published() {
+        let (dir, folder) = folder();
+        let mut claim = PartialFile::claim(&folder, "a.key", 0o600).unwrap();
+        let partial = dir.path().join(".a.key.cfms-partial");
+        fs::remove_file(&partial).unwrap();
+        fs::write(&partial, "bogus").unwrap();
+        assert!(matches!(claim.publish(), Err(Error::Io { action: "publish", .. })));
+        assert!(!dir.path().join("a.key").exists());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
+use super::open_nonblocking;
 use super::private_folder::{self, PrivateFolder};
 use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
@@ -237,7 +238,17 @@ impl Copy<'_> {
 
     fn copy_companion(&mut self, suffix: &str) -> Result<()> {
         let path = self.files.beside(suffix);
-        match File::open(&path) {
+        // A pipe would be waited for, and a link may lead anywhere: SQLite makes neither.
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => {
+                let problem = format!("{} is not a regular file", path.display());
+                return Err(Error::DatabaseDamaged { path: self.files.named.clone(), problem });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("read", path, error)),
+        }
+        match open_nonblocking(&path) {
             Ok(file) => self.copy_file(&file, &self.folder.beside_database(suffix)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", path, error)),

@@ -95,7 +95,7 @@ impl DatabaseFiles {
     }
 
     fn is_shm_alive(&self) -> bool {
-        match File::open(self.beside(SHM)) {
+        match super::open_nonblocking(&self.beside(SHM)) {
             Ok(shm) => is_locked(&shm, SHM_ALIVE).unwrap_or(true),
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
