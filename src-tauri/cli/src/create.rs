@@ -133,7 +133,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         show::short_size(report.content_bytes),
     );
     let with = match report.scope {
-        Scope::WholeServer => "users, groups, access rules, configuration and TLS pair too",
+        Scope::WholeServer => {
+            "users, groups and access rules too; configuration and TLS pair where the server has them"
+        }
         Scope::DocumentsOnly => "access rules too; no users, groups or configuration: nobody can sign in to it alone",
     };
     let verified = match &report.verification {
