@@ -270,7 +270,7 @@ impl<'a> Members<'a> {
         self.manifest(tar, job)
     }
 
-    /// A member of JSON, `size` bytes of it.
+    /// A member of JSON, `size` bytes of it, that the manifest will list.
     fn json(
         &mut self,
         tar: &mut TarWriter,
@@ -280,14 +280,7 @@ impl<'a> Members<'a> {
         make: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<()> {
         let member = tar.member(name, size, self.metadata.created_at as u64)?;
-        let mut out = BufWriter::with_capacity(64 * 1024, Metered { member, job });
-        make(&mut out)?;
-        let Metered { member, .. } = out.into_inner().map_err(|e| Failure::from(e.into_error()))?;
-        if member.left() > 0 {
-            // Zeros would make the member unreadable: better no backup than one that looks like it.
-            return Err(unwritable(io::Error::other(format!("{name} came out shorter than it was measured"))));
-        }
-        self.named.push((name, member.seal()?));
+        self.named.push((name, fill(member, name, job, make)?));
         Ok(())
     }
 
@@ -364,10 +357,7 @@ impl<'a> Members<'a> {
         let mut budget = SPOOL_BUDGET;
         let spool = Spool::measure(&mut budget, |out| self.write_manifest(out))?;
         let member = tar.member(manifest::NAME, spool.size(), self.metadata.created_at as u64)?;
-        let mut out = BufWriter::with_capacity(64 * 1024, Metered { member, job });
-        spool.write_to(&mut out, |out| self.write_manifest(out))?;
-        let Metered { member, .. } = out.into_inner().map_err(|e| Failure::from(e.into_error()))?;
-        member.seal()?;
+        fill(member, manifest::NAME, job, |out| spool.write_to(out, |out| self.write_manifest(out)))?;
         Ok(())
     }
 
@@ -417,6 +407,23 @@ impl<'a> Members<'a> {
         }
         Ok(())
     }
+}
+
+/// Fills `member`, called `name`, with the JSON that `make` writes.
+fn fill(
+    member: Member<'_>,
+    name: &str,
+    job: &Job,
+    make: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+) -> Result<Sealed> {
+    let mut out = BufWriter::with_capacity(64 * 1024, Metered { member, job });
+    make(&mut out)?;
+    let Metered { member, .. } = out.into_inner().map_err(|e| Failure::from(e.into_error()))?;
+    if member.left() > 0 {
+        // Zeros would make the member unreadable: better no backup than one that looks like it.
+        return Err(unwritable(io::Error::other(format!("{name} came out shorter than it was measured"))));
+    }
+    member.seal()
 }
 
 /// A row of `files` whose turn has come: its content, and where that should be.
