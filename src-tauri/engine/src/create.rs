@@ -183,7 +183,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     job.phase(Phase::Publish, None, None)?;
     claim.write_key(&text)?;
     let mut report = Report {
-        outcome: Outcome::Done,
+        outcome: members.outcome(options),
         backup_name: name.to_owned(),
         archive_path: claim.archive_path(),
         key_path: claim.key_path(),
@@ -205,11 +205,6 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
         warnings: members.take_warnings(),
     };
     claim.publish()?;
-    report.outcome = match () {
-        () if members.is_incomplete() && !options.allow_missing => Outcome::Incomplete,
-        () if report.warnings_total > 0 => Outcome::DoneWithWarnings,
-        () => Outcome::Done,
-    };
     report.duration_seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

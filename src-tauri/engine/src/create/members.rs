@@ -9,7 +9,7 @@ use std::thread;
 use super::content::{Content, Stored, store};
 use super::found::{Found, Record, reason_of};
 use super::spool::Spool;
-use super::{Metadata, Options, Scope};
+use super::{Metadata, Options, Outcome, Scope};
 use crate::archive::manifest::{self, ManifestWriter};
 use crate::archive::tar_writer::{Member, Sealed, TarWriter, member_footprint};
 use crate::error::{Error, Result};
@@ -214,9 +214,16 @@ impl<'a> Members<'a> {
         self.found.documents_missing + self.found.others_missing
     }
 
-    /// Whether the archive lacks too many of the documents' contents to be relied on.
-    pub(super) fn is_incomplete(&self) -> bool {
-        server_data::is_incomplete(self.found.documents_missing, self.metadata.files_count)
+    /// How the backup ends. It is incomplete if it lacks too many of the documents' contents to be relied on.
+    pub(super) fn outcome(&self, options: &Options) -> Outcome {
+        if !options.allow_missing && server_data::is_incomplete(self.found.documents_missing, self.metadata.files_count)
+        {
+            Outcome::Incomplete
+        } else if self.found.warnings_total > 0 {
+            Outcome::DoneWithWarnings
+        } else {
+            Outcome::Done
+        }
     }
 
     /// The folder below which the missing contents should be.
