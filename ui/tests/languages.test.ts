@@ -135,7 +135,7 @@ describe("what the engine can say", () => {
       .join("\n");
     const actions = [...rust.matchAll(/(?:Error::io\(|\baction: )"([a-z ]+)"/g)].map(([, action]) => action ?? "");
     expect(new Set(actions).size).toBeGreaterThan(5);
-    expect(Object.keys(zh.actions)).toEqual(expect.arrayContaining(actions));
+    expect(actions.filter((action) => !(action in zh.actions))).toEqual([]);
   });
 
   test("an error is explained with its parts, and a path cannot forge marks or lines", () => {

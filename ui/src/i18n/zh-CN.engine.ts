@@ -74,6 +74,7 @@ export const actions: Record<string, string> = {
   sync: "同步",
   close: "关闭",
   rename: "重命名",
+  publish: "发布",
   remove: "删除",
   delete: "删除",
   copy: "复制",
