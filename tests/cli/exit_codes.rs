@@ -84,13 +84,40 @@ fn several_archives_end_with_the_worst_code() {
 fn a_file_size_limit_is_an_error_and_not_a_death_by_signal() {
     let server = Server::whole().with_hole(64 << 20);
     let program = env!("CARGO_BIN_EXE_cfms-backup");
-    let output = std::process::Command::new("sh")
-        .args(["-c", "ulimit -f 2048; exec \"$0\" \"$@\"", program])
-        .args(server.create_arguments(&["--json"]))
-        .output()
-        .unwrap();
-    let run = crate::program::Run::from(output);
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert_eq!(run.document()["error"]["code"], "file_too_large");
-    assert_eq!(names(&server.out()), [""; 0]);
+    // Too little for the archive, and for the snapshot already.
+    for blocks in ["2048", "8"] {
+        let output = std::process::Command::new("sh")
+            .args(["-c", "ulimit -f \"$1\"; shift; exec \"$0\" \"$@\"", program, blocks])
+            .args(server.create_arguments(&["--json"]))
+            .output()
+            .unwrap();
+        let run = crate::program::Run::from(output);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let error = &run.document()["error"];
+        assert_eq!(error["code"], "file_too_large", "{run:?}");
+        assert!(!error["message"].as_str().unwrap().contains(" 0 bytes"), "{run:?}");
+        assert_eq!(names(&server.out()), [""; 0]);
+    }
+}
+
+#[test]
+fn a_file_where_a_folder_is_wanted_is_named_with_advice() {
+    let server = Server::whole();
+    let file = server.folder.path().join("a file");
+    fs::write(&file, "").unwrap();
+    for wanted in [file.clone(), file.join("below")] {
+        for option in ["--output", "--key-dir"] {
+            let mut arguments = vec!["create".into(), "--data-dir".into(), server.root.clone().into(), "--json".into()];
+            if option == "--key-dir" {
+                arguments.extend(["--output".into(), server.out().into()]);
+            }
+            arguments.extend([option.into(), std::ffi::OsString::from(&wanted)]);
+            let run = run(arguments);
+            assert_eq!(run.code, Some(1), "{run:?}");
+            let error = &run.document()["error"];
+            assert_eq!(error["code"], "not_a_folder", "{run:?}");
+            assert_eq!(error["params"]["path"], file.to_str().unwrap(), "{run:?}");
+            assert!(error["advice"].is_string(), "{run:?}");
+        }
+    }
 }

@@ -56,6 +56,7 @@ fn words(code: WarningCode) -> &'static str {
         WarningCode::NotUtf8 => "not UTF-8",
         WarningCode::ServerFileMissing => "server file missing",
         WarningCode::KeyWithoutArchive => "key without archive",
+        WarningCode::FolderMoved => "folder moved",
         _ => "warning",
     }
 }

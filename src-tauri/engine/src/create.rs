@@ -3,13 +3,14 @@
 //! Snapshot of the database, then one pass: tar, cipher, digest, disk. The finished file is read back from disk before
 //! the key, which names its digest, and then the archive get their final names.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::archive::destination::{Claim, Place};
+use crate::archive::destination::{Claim, Place, Published};
 use crate::archive::encrypt::{Encryptor, Written};
 use crate::archive::key::{Key, KeyFile, key_file_text};
 pub use crate::archive::metadata::{Metadata, Scope};
@@ -157,7 +158,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     let claim = claim_names(source, destination, options, created_at)?;
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
-    let snapshot = source.snapshot(options.server_stopped, job)?;
+    let snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
     job.settle();
     let contents = Contents::look_at(source, &snapshot, options, job)?;
     let mut members = Members::prepare(source, &snapshot, contents, options.scope, created_at, job)?;
@@ -204,18 +205,43 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
         warnings_total: members.warnings_total(),
         warnings: members.take_warnings(),
     };
-    claim.publish()?;
+    report.tell_where(claim.publish()?, job);
     report.duration_seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+impl Report {
+    /// Says where the files really are: a folder may have been renamed while they were written.
+    fn tell_where(&mut self, published: Published, job: &Job) {
+        for (file, path) in [(published.archive, &mut self.archive_path), (published.key, &mut self.key_path)] {
+            *path = file.path;
+            let Some(meant) = file.instead_of else { continue };
+            let reason = "its folder was renamed or replaced while the backup was written; it is where the report says";
+            let mut warning = Warning::new(WarningCode::FolderMoved, reason);
+            warning.path = Some(meant.display().to_string());
+            job.warn(&warning);
+            self.warnings_total += 1;
+            if self.warnings.len() < MAX_WARNINGS {
+                self.warnings.push(warning);
+            }
+            if self.outcome == Outcome::Done {
+                self.outcome = Outcome::DoneWithWarnings;
+            }
+        }
+    }
 }
 
 fn key_dir(destination: &Destination) -> &Path {
     destination.key_dir.as_deref().unwrap_or(&destination.archive_dir)
 }
 
+fn outputs(destination: &Destination) -> [&Path; 2] {
+    [&destination.archive_dir, key_dir(destination)]
+}
+
 /// Refuses folders below unmounted mount points, and says whether the archive would lie on the server's own disk.
 fn check_disks(source: &ServerData, destination: &Destination, options: &Options) -> Result<bool> {
-    for dir in [&destination.archive_dir, key_dir(destination)] {
+    for dir in outputs(destination) {
         if let Some(mount_point) = volume::unmounted_mount_point(dir) {
             return Err(Error::NotMounted { path: dir.to_path_buf(), mount_point });
         }
@@ -257,12 +283,12 @@ fn lies_in_one_folder(source: &ServerData) -> bool {
 fn check_space(destination: &Destination, needed: u64, same_disk: bool) -> Result<()> {
     let path = || destination.archive_dir.clone();
     if volume::max_file_size(&destination.archive_dir).is_some_and(|most| most < needed) {
-        return Err(Error::FileTooLarge { path: path(), needed });
+        return Err(Error::FileTooLarge { path: path(), needed: Some(needed) });
     }
     // A file system that does not tell is tried.
     let Some(available) = volume::free_bytes(&destination.archive_dir) else { return Ok(()) };
     if available < needed {
-        return Err(Error::NoSpace { path: path(), needed, available });
+        return Err(Error::NoSpace { path: path(), needed: Some(needed), available: Some(available) });
     }
     if same_disk && available - needed < SPARED_ON_SERVER_DISK {
         return Err(Error::WouldFillServerDisk { path: path(), needed, available });
@@ -289,17 +315,22 @@ fn write_archive(claim: &Claim, key: &Key, members: &mut Members<'_>, expected: 
     // A wish to stop may have come through a `Write`, which cannot say so.
     job.check()?;
     job.settle();
-    written.map_err(|error| sized(error, expected))
+    written.map_err(|error| sized(error, expected, claim))
 }
 
 /// Completes the system's short refusals with what is known here.
-fn sized(error: Error, expected: u64) -> Error {
+fn sized(error: Error, expected: u64, claim: &Claim) -> Error {
     match error {
-        Error::NoSpace { path, needed: 0, .. } => {
-            let available = path.parent().and_then(volume::free_bytes).unwrap_or(0);
-            Error::NoSpace { path, needed: expected, available }
+        Error::NoSpace { path, needed: None, .. } => {
+            // What is written already will be free again.
+            let written = claim.archive_writer().ok().and_then(|file| Some(file.metadata().ok()?.blocks() * 512));
+            let free = path.parent().and_then(volume::free_bytes);
+            let available = free.zip(written).map(|(free, written)| free + written);
+            // A quota may be full on a disk that is not.
+            let available = available.filter(|available| *available < expected);
+            Error::NoSpace { path, needed: Some(expected), available }
         }
-        Error::FileTooLarge { path, needed: 0 } => Error::FileTooLarge { path, needed: expected },
+        Error::FileTooLarge { path, needed: None } => Error::FileTooLarge { path, needed: Some(expected) },
         error => error,
     }
 }

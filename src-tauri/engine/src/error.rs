@@ -27,6 +27,12 @@ pub enum Error {
         /// What was named.
         path: PathBuf,
     },
+    /// A file lies where a folder is wanted.
+    #[error("{} is not a folder", .path.display())]
+    NotAFolder {
+        /// What is in the way.
+        path: PathBuf,
+    },
     /// The operating system refused access.
     #[error("no permission to {action} {}", .path.display())]
     PermissionDenied {
@@ -98,6 +104,12 @@ pub enum Error {
         /// The file system's type, as the system names it.
         filesystem: String,
     },
+    /// Every place for temporary files lies in a folder in which the snapshot must not be.
+    #[error("{} lies in a folder of the server or of the backup, where no snapshot may be", .path.display())]
+    NoPlaceForSnapshot {
+        /// The first of these places.
+        path: PathBuf,
+    },
     /// Another backup of the same server is running.
     #[error("another backup of {} is running", .path.display())]
     SourceBusy {
@@ -140,14 +152,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// The disk has not enough room.
-    #[error("not enough space on the disk of {}: {needed} bytes needed, {available} bytes free", .path.display())]
+    #[error("not enough space on the disk of {}{}", .path.display(), lacking(*.needed, *.available))]
     NoSpace {
-        /// The folder.
+        /// The folder, or the file that could not be written.
         path: PathBuf,
-        /// Bytes that are needed at least.
-        needed: u64,
-        /// Bytes that are free.
-        available: u64,
+        /// Bytes that are needed at least, where that is known.
+        needed: Option<u64>,
+        /// Bytes that are free, where that was measured.
+        available: Option<u64>,
     },
     /// The backup would leave the server's own disk nearly full.
     #[error("the backup would leave less than 1 GiB free on the server's own disk at {}", .path.display())]
@@ -160,12 +172,12 @@ pub enum Error {
         available: u64,
     },
     /// The file system or a limit of the process does not allow a file of that size.
-    #[error("{} cannot grow to {needed} bytes: the limit there is reached", .path.display())]
+    #[error("{} cannot grow {}: the limit there is reached", .path.display(), grown(*.needed))]
     FileTooLarge {
-        /// The file.
+        /// The file, or the folder that it would be in.
         path: PathBuf,
-        /// Bytes that are needed at least.
-        needed: u64,
+        /// Bytes that are needed at least, where that is known.
+        needed: Option<u64>,
     },
 
     /// No key file was found for an archive.
@@ -227,6 +239,7 @@ pub enum Error {
 pub enum Code {
     Cancelled,
     NotFound,
+    NotAFolder,
     PermissionDenied,
     Io,
     NotCfms,
@@ -236,6 +249,7 @@ pub enum Code {
     DatabaseLocked,
     DatabaseDamaged,
     NetworkFilesystem,
+    NoPlaceForSnapshot,
     SourceBusy,
     BadName,
     AlreadyExists,
@@ -273,13 +287,20 @@ impl Error {
         let path = path.as_ref().to_path_buf();
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path },
+            io::ErrorKind::NotADirectory => Self::not_a_folder(path),
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { action, path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::NoSpace { path, needed: 0, available: 0 }
+                Self::NoSpace { path, needed: None, available: None }
             }
-            io::ErrorKind::FileTooLarge => Self::FileTooLarge { path, needed: 0 },
+            io::ErrorKind::FileTooLarge => Self::FileTooLarge { path, needed: None },
             _ => Self::Io { action, path, source },
         }
+    }
+
+    /// A file is in the way of the folder `path`: that one is named which is there.
+    pub(crate) fn not_a_folder(path: PathBuf) -> Self {
+        let in_the_way = path.ancestors().find(|above| above.exists()).filter(|found| !found.is_dir());
+        Self::NotAFolder { path: in_the_way.unwrap_or(&path).to_path_buf() }
     }
 
     /// The machine's name.
@@ -287,6 +308,7 @@ impl Error {
         match self {
             Self::Cancelled => Code::Cancelled,
             Self::NotFound { .. } => Code::NotFound,
+            Self::NotAFolder { .. } => Code::NotAFolder,
             Self::PermissionDenied { .. } => Code::PermissionDenied,
             Self::Io { .. } => Code::Io,
             Self::NotCfms { .. } => Code::NotCfms,
@@ -296,6 +318,7 @@ impl Error {
             Self::DatabaseLocked { .. } => Code::DatabaseLocked,
             Self::DatabaseDamaged { .. } => Code::DatabaseDamaged,
             Self::NetworkFilesystem { .. } => Code::NetworkFilesystem,
+            Self::NoPlaceForSnapshot { .. } => Code::NoPlaceForSnapshot,
             Self::SourceBusy { .. } => Code::SourceBusy,
             Self::BadName { .. } => Code::BadName,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
@@ -319,6 +342,7 @@ impl Error {
         Some(match self {
             Self::Cancelled | Self::Io { .. } => return None,
             Self::NotFound { .. } => "Check the path; is the disk that holds it mounted?",
+            Self::NotAFolder { .. } => "Choose another folder, or move away what lies in its place.",
             Self::PermissionDenied { .. } => {
                 "Run as the user that the server runs as, or as root, or choose a folder that you may write to."
             }
@@ -336,6 +360,9 @@ impl Error {
             }
             Self::NetworkFilesystem { .. } => {
                 "Run this program on the machine that the server runs on; or stop the server and use --server-stopped."
+            }
+            Self::NoPlaceForSnapshot { .. } => {
+                "Set TMPDIR to a folder outside of both, or choose another folder for the backup."
             }
             Self::SourceBusy { .. } => "Wait until it has finished.",
             Self::BadName { .. } => "Choose another name, or leave it empty: it is then made of the time.",
@@ -366,8 +393,10 @@ impl Error {
         match self {
             Self::Cancelled => {}
             Self::NotFound { path }
+            | Self::NotAFolder { path }
             | Self::MySql { path }
             | Self::ContentsInS3 { path }
+            | Self::NoPlaceForSnapshot { path }
             | Self::SourceBusy { path }
             | Self::AlreadyExists { path }
             | Self::NameBusy { path }
@@ -407,14 +436,19 @@ impl Error {
                 params.insert("path", shown(path));
                 params.insert("mount_point", shown(mount_point));
             }
-            Self::NoSpace { path, needed, available } | Self::WouldFillServerDisk { path, needed, available } => {
+            Self::NoSpace { path, needed, available } => {
+                params.insert("path", shown(path));
+                params.extend(needed.map(|needed| ("needed", needed.to_string())));
+                params.extend(available.map(|available| ("available", available.to_string())));
+            }
+            Self::WouldFillServerDisk { path, needed, available } => {
                 params.insert("path", shown(path));
                 params.insert("needed", needed.to_string());
                 params.insert("available", available.to_string());
             }
             Self::FileTooLarge { path, needed } => {
                 params.insert("path", shown(path));
-                params.insert("needed", needed.to_string());
+                params.extend(needed.map(|needed| ("needed", needed.to_string())));
             }
             Self::KeyMissing { archive, expected } => {
                 params.insert("archive", shown(archive));
@@ -447,6 +481,47 @@ impl Error {
             message: self.to_string(),
             advice: self.advice().map(str::to_owned),
             params: self.params(),
+        }
+    }
+}
+
+/// The end of the message of a full disk: no number that nobody measured.
+fn lacking(needed: Option<u64>, available: Option<u64>) -> String {
+    match (needed, available) {
+        (Some(needed), Some(available)) => format!(": {needed} bytes needed, {available} bytes free"),
+        (Some(needed), None) => format!(": {needed} bytes needed"),
+        (None, Some(available)) => format!(": {available} bytes free"),
+        (None, None) => String::new(),
+    }
+}
+
+fn grown(needed: Option<u64>) -> String {
+    needed.map_or_else(|| "further".to_owned(), |needed| format!("to {needed} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_shows_a_number_that_nobody_measured() {
+        for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT, rustix::io::Errno::FBIG] {
+            let report = Error::io("write", "/backups/a.key", errno.into()).report();
+            assert!(!report.message.contains(|c: char| c.is_ascii_digit()), "{}", report.message);
+            assert_eq!(report.params.keys().copied().collect::<Vec<_>>(), ["path"], "{report:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_that_is_in_a_folders_place_is_named_with_advice() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for wanted in [file.clone(), file.join("below/it")] {
+            let source = std::fs::read_dir(&wanted).unwrap_err();
+            let error = Error::io("read", &wanted, source);
+            assert_eq!((error.code(), &error.params()["path"]), (Code::NotAFolder, &file.display().to_string()));
+            assert!(error.advice().is_some());
         }
     }
 }

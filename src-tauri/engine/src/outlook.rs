@@ -90,7 +90,7 @@ fn problem(path: &Path, nearest: &Path, needed: Option<u64>, free: Option<u64>, 
         return Some(Error::NotMounted { path: path(), mount_point });
     }
     if !nearest.is_dir() {
-        return Some(Error::io("create", path(), Errno::NOTDIR.into()));
+        return Some(Error::not_a_folder(path()));
     }
     if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
         return Some(match error {
@@ -100,11 +100,11 @@ fn problem(path: &Path, nearest: &Path, needed: Option<u64>, free: Option<u64>, 
     }
     let needed = needed?;
     if volume::max_file_size(nearest).is_some_and(|most| most < needed) {
-        return Some(Error::FileTooLarge { path: path(), needed });
+        return Some(Error::FileTooLarge { path: path(), needed: Some(needed) });
     }
     let available = free?;
     match available.checked_sub(needed) {
-        None => Some(Error::NoSpace { path: path(), needed, available }),
+        None => Some(Error::NoSpace { path: path(), needed: Some(needed), available: Some(available) }),
         Some(left) if left < spared => Some(Error::WouldFillServerDisk { path: path(), needed, available }),
         Some(_) => None,
     }
@@ -164,8 +164,8 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         let file = scratch.path().join("file");
         std::fs::write(&file, "").expect("a file");
-        assert_eq!(problem_at(file.join("below"), None, 1), Some(Code::Io));
-        assert_eq!(problem_at(file, None, 1), Some(Code::Io));
+        assert_eq!(problem_at(file.join("below"), None, 1), Some(Code::NotAFolder));
+        assert_eq!(problem_at(file, None, 1), Some(Code::NotAFolder));
     }
 
     #[test]

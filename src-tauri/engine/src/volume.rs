@@ -82,12 +82,15 @@ pub(crate) fn is_same_folder(a: &Path, b: &Path) -> bool {
     a == b || real(a) == real(b)
 }
 
-/// Bytes that a file in `dir` may have, where the file system is known to set a limit.
+/// Bytes that a file of this process in `dir` may have, where the file system is known to set a limit or the process has
+/// one (`ulimit -f`).
 pub(crate) fn max_file_size(dir: &Path) -> Option<u64> {
-    match mount_of(dir)?.filesystem.as_str() {
+    let of_process = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    let of_disk = mount_of(dir).and_then(|mount| match mount.filesystem.as_str() {
         "vfat" | "msdos" | "fat" | "umsdos" => Some(u64::from(u32::MAX)),
         _ => None,
-    }
+    });
+    of_process.into_iter().chain(of_disk).min()
 }
 
 /// `path`, or the nearest folder above it that is there.

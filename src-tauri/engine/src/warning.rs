@@ -63,6 +63,8 @@ pub enum WarningCode {
     ServerFileMissing,
     /// A key of an earlier run, whose archive was never finished, lies in the key folder.
     KeyWithoutArchive,
+    /// An output folder was renamed or replaced while the backup was written; the file is in the folder that was opened.
+    FolderMoved,
 }
 
 impl WarningCode {

@@ -21,6 +21,7 @@ export const warnings: WarningTexts = {
   not_utf8: "A text in the database is not UTF-8; its unreadable bytes were replaced.",
   server_file_missing: "A file that config.toml names is missing or cannot be read.",
   key_without_archive: "A key of an earlier run lies there whose archive was never finished.",
+  folder_moved: "Its folder was renamed or replaced while the backup was written; it is at the path that the report names.",
 };
 
 export const findings: FindingTexts = {
@@ -66,6 +67,10 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.path)} does not exist`,
     advice: () => "Check the path. Is the disk that holds it mounted?",
   },
+  not_a_folder: {
+    title: (p) => `${path(p.path)} is not a folder`,
+    advice: () => "Choose another folder, or move away what lies in its place.",
+  },
   permission_denied: {
     title: (p, action) => `No permission to ${action} ${path(p.path)}`,
     advice: () => "Run this program as the user that the server runs as, or choose a folder that you may write to.",
@@ -104,6 +109,10 @@ export const errors: ErrorTexts = {
     title: (p) => `The database ${path(p.path)} lies on a network file system (${text(p.filesystem)})`,
     advice: () =>
       `Its locks do not reach the server. Run this program on the machine that the server runs on, or stop the server and use the command line with ${mono("--server-stopped")}.`,
+  },
+  no_place_for_snapshot: {
+    title: (p) => `${path(p.path)} lies in a folder of the server or of the backup, where no snapshot may be`,
+    advice: () => `Choose another folder for the backup, or set ${mono("TMPDIR")} to a folder outside of both.`,
   },
   source_busy: {
     title: (p) => `Another backup of ${path(p.path)} is running`,

@@ -21,6 +21,7 @@ export const warnings: WarningTexts = {
   not_utf8: "数据库中有文本不是 UTF-8；无法识别的字节已被替换。",
   server_file_missing: "config.toml 指定的文件不存在或无法读取。",
   key_without_archive: "此处留有先前一次未完成的备份的密钥文件。",
+  folder_moved: "写入备份期间，其文件夹被重命名或替换；文件实际位于报告所示的路径。",
 };
 
 export const findings: FindingTexts = {
@@ -91,6 +92,10 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.path)} 不存在`,
     advice: () => "请检查路径；所在磁盘是否已挂载？",
   },
+  not_a_folder: {
+    title: (p) => `${path(p.path)} 不是文件夹`,
+    advice: () => "请选择其他文件夹，或将该位置上的文件移走。",
+  },
   permission_denied: {
     title: (p, action) => `没有权限${action} ${path(p.path)}`,
     advice: () => "请以运行服务器的用户身份运行本程序，或选择您有写入权限的文件夹。",
@@ -128,6 +133,10 @@ export const errors: ErrorTexts = {
     title: (p) => `数据库 ${path(p.path)} 位于网络文件系统（${text(p.filesystem)}）上`,
     advice: () =>
       `网络文件系统的锁对服务器不起作用。请在服务器所在的机器上运行本程序；或停止服务器后，在命令行中使用 ${mono("--server-stopped")}。`,
+  },
+  no_place_for_snapshot: {
+    title: (p) => `临时目录 ${path(p.path)} 位于服务器或备份的文件夹内，不能在此存放数据库快照`,
+    advice: () => `请为备份选择其他文件夹，或将 ${mono("TMPDIR")} 设为这两者之外的文件夹。`,
   },
   source_busy: {
     title: (p) => `正在进行 ${path(p.path)} 的另一个备份`,

@@ -50,6 +50,7 @@ export function details(failure: Failure, t: Dictionary, facts: [string, string]
 
 const PLACES: Partial<Record<Code, Place | "by path">> = {
   not_found: "by path",
+  not_a_folder: "folder",
   permission_denied: "by path",
   io: "by path",
   not_cfms: "source",
@@ -61,6 +62,7 @@ const PLACES: Partial<Record<Code, Place | "by path">> = {
   bad_name: "name",
   already_exists: "name",
   name_busy: "name",
+  no_place_for_snapshot: "folder",
   not_mounted: "folder",
   same_disk: "folder",
   no_space: "folder",

@@ -12,6 +12,7 @@ pub(crate) mod bounded_json;
 pub(crate) mod decrypt;
 pub(crate) mod destination;
 pub(crate) mod encrypt;
+mod folder;
 #[cfg(test)]
 pub(crate) mod forge;
 pub(crate) mod json_rows;

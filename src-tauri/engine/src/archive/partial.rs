@@ -7,116 +7,16 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Mode, OFlags, RenameFlags};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{OpenOptions, OpenOptionsExt};
+use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 
+use super::folder::{Folder, partial_name};
 use crate::error::{Error, Result};
-use crate::names::{ARCHIVE_SUFFIX, BackupName, KEY_SUFFIX};
-
-const PARTIAL_SUFFIX: &str = ".cfms-partial";
-
-/// An output folder, used through one handle from first to last: renaming or replacing it meanwhile changes nothing.
-#[derive(Debug)]
-pub(crate) struct Folder {
-    dir: Dir,
-    path: PathBuf,
-}
-
-impl Folder {
-    /// Opens the folder at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
-        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(|e| Error::io("open", path, e))?;
-        Ok(Arc::new(Self { dir, path: path.to_path_buf() }))
-    }
-
-    /// The path of the file `name` in it, for people.
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// Whether anything, a dangling link too, has that name.
-    pub(crate) fn holds(&self, name: &str) -> Result<bool> {
-        match self.dir.symlink_metadata(name) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("look at", self.join(name), error)),
-        }
-    }
-
-    /// User and group that own the folder.
-    pub(crate) fn owner(&self) -> Result<(u32, u32)> {
-        let metadata = self.dir.dir_metadata().map_err(|e| Error::io("look at", &self.path, e))?;
-        Ok((metadata.uid(), metadata.gid()))
-    }
-
-    /// Makes the names in it durable.
-    pub(crate) fn sync(&self) -> Result<()> {
-        // The handle itself only names the folder (O_PATH): it takes one that is open for reading to sync it.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.dir, ".", flags, Mode::empty()).and_then(rustix::fs::fsync) {
-            // Some network file systems keep no folders that could be synced.
-            Ok(()) | Err(Errno::INVAL) => Ok(()),
-            Err(error) => Err(Error::io("sync", &self.path, error.into())),
-        }
-    }
-
-    /// Removes the partial files of runs that died, and names the backups that they were to become.
-    pub(crate) fn sweep(&self) -> Result<Vec<BackupName>> {
-        let mut names = Vec::new();
-        let entries = self.dir.entries().map_err(|e| Error::io("read", &self.path, e))?;
-        for entry in entries {
-            let entry = entry.map_err(|e| Error::io("read", &self.path, e))?;
-            let Ok(file_name) = entry.file_name().into_string() else { continue };
-            let Some(backup) = backup_of_partial(&file_name) else { continue };
-            // What cannot be opened, locked or removed is another's, or in use: it is left alone.
-            if self.remove_if_dead(&file_name).unwrap_or(false) && !names.contains(&backup) {
-                names.push(backup);
-            }
-        }
-        Ok(names)
-    }
-
-    fn remove_if_dead(&self, partial: &str) -> io::Result<bool> {
-        let Some(file) = self.open_partial(partial)? else { return Ok(false) };
-        if file.try_lock().is_err() || !self.is_still(partial, &file)? {
-            return Ok(false);
-        }
-        self.dir.remove_file(partial)?;
-        Ok(true)
-    }
-
-    /// The file `name`, if it is a regular one.
-    fn open_partial(&self, name: &str) -> io::Result<Option<File>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).follow(FollowSymlinks::No).nonblock(true);
-        let file = self.dir.open_with(name, &options)?.into_std();
-        Ok(file.metadata()?.is_file().then_some(file))
-    }
-
-    /// Whether `name` is still the file that was opened.
-    fn is_still(&self, name: &str, file: &File) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt as _;
-        let opened = file.metadata()?;
-        match self.dir.symlink_metadata(name) {
-            Ok(named) => Ok(named.dev() == opened.dev() && named.ino() == opened.ino()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// The backup whose archive or key was to be published from that partial file.
-fn backup_of_partial(file_name: &str) -> Option<BackupName> {
-    let target = file_name.strip_prefix('.')?.strip_suffix(PARTIAL_SUFFIX)?;
-    let name = target.strip_suffix(ARCHIVE_SUFFIX).or_else(|| target.strip_suffix(KEY_SUFFIX))?;
-    BackupName::parse(name).ok()
-}
 
 /// A claimed name and the file that will bear it. Dropped, it leaves nothing behind.
 #[derive(Debug)]
@@ -153,6 +53,11 @@ impl PartialFile {
             return Err(Error::AlreadyExists { path: folder.join(final_name) });
         }
         Ok(claimed)
+    }
+
+    /// The folder that it is in.
+    pub(crate) fn folder(&self) -> &Arc<Folder> {
+        &self.folder
     }
 
     /// Where it will be.
@@ -236,10 +141,6 @@ impl Drop for PartialFile {
     }
 }
 
-fn partial_name(final_name: &str) -> String {
-    format!(".{final_name}{PARTIAL_SUFFIX}")
-}
-
 /// One attempt at creating and locking the partial file; `None` if another run's hand was in between.
 fn try_claim(folder: &Folder, partial: &str, final_name: &str, mode: u32) -> Result<Option<File>> {
     let shown = folder.join(final_name);
@@ -269,9 +170,12 @@ fn try_claim(folder: &Folder, partial: &str, final_name: &str, mode: u32) -> Res
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
     use std::io::Write;
+    use std::path::Path;
+
+    use super::*;
+    use crate::names::BackupName;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
     fn folder() -> (tempfile::TempDir, Arc<Folder>) {

@@ -22,7 +22,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
 use super::open_nonblocking;
-use super::private_folder::{self, PrivateFolder};
+use super::private_folder::{self, PrivateFolder, Room};
 use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
 use crate::error::{Error, Result};
@@ -44,8 +44,9 @@ const SPARE: u64 = 4 * 1024 * 1024;
 /// one would drop the locks of the other (POSIX wants it so).
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Copies the database file `database` of the server in `root`, reporting the copied bytes to `job`.
-pub(super) fn take(root: &Path, database: &Path, server_stopped: bool, job: &Job) -> Result<Snapshot> {
+/// Copies the database file `database`, reporting the copied bytes to `job`. The copy is never in one of `forbidden`: the
+/// server's folder, or those that the backup is written to.
+pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], job: &Job) -> Result<Snapshot> {
     let files = DatabaseFiles::of(database)?;
     if !server_stopped
         && let Some(mount) = volume::mount_of(&files.main)
@@ -58,9 +59,9 @@ pub(super) fn take(root: &Path, database: &Path, server_stopped: bool, job: &Job
         return Err(files.not_cfms("it is empty"));
     }
     let turn = wait_for_turn(&files, job)?;
-    let root = root.canonicalize().map_err(|e| Error::io("read", root, e))?;
     // What is not merged yet is copied, and then once more in its place.
-    let folder = PrivateFolder::create(size + 2 * unmerged + SPARE, &root)?;
+    let room = Room { needed: size + 2 * unmerged + SPARE, largest: size };
+    let folder = PrivateFolder::create(room, forbidden)?;
     let mut copy = Copy { files: &files, folder: &folder, meter: Meter { job, told: 0, of: size + unmerged }, job };
     let taken_at = copy.make()?;
     drop(turn);
@@ -82,7 +83,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
             Error::PermissionDenied { action: "read", path }
         }
         Some(ErrorCode::OperationInterrupted) => Error::Cancelled,
-        Some(ErrorCode::DiskFull) => Error::NoSpace { path: private_folder::base(), needed: 0, available: 0 },
+        Some(ErrorCode::DiskFull) => Error::NoSpace { path: private_folder::base(), needed: None, available: None },
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             Error::Io { action: "read", path, source: io::Error::other(problem) }
         }
@@ -199,18 +200,20 @@ impl Copy<'_> {
     /// Copies what the open transaction of `source` sees.
     fn copy_transaction(&mut self, source: &Connection, deadline: Instant) -> Result<()> {
         let failed = |e| sqlite_error(&self.files.named, e);
+        let (folder, named, of) = (self.folder, &self.files.named, self.meter.of);
+        let unwritable = |e| copy_refused(folder, named, of, e);
         let path = self.folder.database();
         self.folder.create_file(&path).map_err(|e| Error::io("create", &path, e))?;
-        let mut target = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        let mut target = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unwritable)?;
         let settings = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
                         PRAGMA cache_size = -4096";
-        target.execute_batch(settings).map_err(failed)?;
+        target.execute_batch(settings).map_err(unwritable)?;
         let page: i64 = source.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(failed)?;
         let page = u64::try_from(page).unwrap_or(4096).max(512);
-        let backup = Backup::new(source, &mut target).map_err(failed)?;
+        let backup = Backup::new(source, &mut target).map_err(unwritable)?;
         loop {
             // SQLite counts in int; a step has at most 32768 pages.
-            let step = backup.step((STEP / page) as i32).map_err(failed)?;
+            let step = backup.step((STEP / page) as i32).map_err(unwritable)?;
             let done = backup.progress();
             self.meter.reach(u64::from((done.pagecount - done.remaining).unsigned_abs()) * page)?;
             match step {
@@ -281,7 +284,7 @@ impl Copy<'_> {
     /// Repairs the copy where it needs that, and makes it a database that is one file.
     fn make_plain(&self) -> Result<()> {
         let path = self.folder.database();
-        let failed = |e| sqlite_error(&self.files.named, e);
+        let failed = |e| copy_refused(self.folder, &self.files.named, self.meter.of, e);
         let connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
         // Exclusive: so a WAL is read without shared memory, which not every place for temporary files has.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF").map_err(failed)?;
@@ -302,6 +305,18 @@ impl Copy<'_> {
 
     fn wait(&self, deadline: Instant) -> Result<()> {
         wait(deadline, self.files, self.job)
+    }
+}
+
+/// The error that SQLite's refusal to write the copy, of about `size` bytes, is.
+fn copy_refused(folder: &PrivateFolder, source: &Path, size: u64, error: rusqlite::Error) -> Error {
+    let path = folder.base().to_path_buf();
+    let is_limited = || volume::max_file_size(&path).is_some_and(|most| most < size);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::NoSpace { path, needed: None, available: None },
+        // SQLite has no word of its own for a limit.
+        Some(ErrorCode::SystemIoFailure) if is_limited() => Error::FileTooLarge { path, needed: Some(size) },
+        _ => sqlite_error(source, error),
     }
 }
 

@@ -120,9 +120,11 @@ impl ServerData {
         SourceLock::take(&self.root)
     }
 
-    /// Copies the database as it is at one moment.
-    pub(crate) fn snapshot(&self, server_stopped: bool, job: &Job) -> Result<Snapshot> {
-        copy::take(&self.root, &self.database, server_stopped, job)
+    /// Copies the database as it is at one moment. The copy lies for a moment in a place for temporary files, but never in
+    /// the server's folder, nor in one of `outputs`, which others may see or keep.
+    pub(crate) fn snapshot(&self, server_stopped: bool, outputs: &[&Path], job: &Job) -> Result<Snapshot> {
+        let forbidden: Vec<_> = outputs.iter().copied().chain([self.root()]).collect();
+        copy::take(&self.database, server_stopped, &forbidden, job)
     }
 
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.

@@ -27,17 +27,22 @@ pub(super) struct PrivateFolder {
 }
 
 impl PrivateFolder {
-    /// Makes one where `needed` bytes are free, but never below `forbidden`.
-    pub(super) fn create(needed: u64, forbidden: &Path) -> Result<Self> {
+    /// Makes one where `room` is, but never in or below one of the folders `forbidden`, whatever they are called.
+    pub(super) fn create(room: Room, forbidden: &[&Path]) -> Result<Self> {
+        Self::create_in_one_of(bases(), room, forbidden)
+    }
+
+    fn create_in_one_of(bases: Vec<PathBuf>, room: Room, forbidden: &[&Path]) -> Result<Self> {
+        let forbidden: Vec<_> = forbidden.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
         let mut refused = None;
-        for base in bases().into_iter().filter(|base| !base.starts_with(forbidden)) {
+        for base in bases {
+            if forbidden.iter().any(|folder| base.starts_with(folder)) {
+                continue;
+            }
             remove_dead(&base);
-            match volume::free_bytes(&base) {
-                Some(available) if available < needed => {
-                    refused.get_or_insert(Error::NoSpace { path: base, needed, available });
-                    continue;
-                }
-                _ => {}
+            if let Some(refusal) = room.refusal(&base) {
+                refused.get_or_insert(refusal);
+                continue;
             }
             match Self::create_in(&base) {
                 Ok(folder) => return Ok(folder),
@@ -46,7 +51,12 @@ impl PrivateFolder {
                 }
             }
         }
-        Err(refused.unwrap_or_else(|| Error::NotFound { path: base() }))
+        Err(refused.unwrap_or_else(|| Error::NoPlaceForSnapshot { path: base() }))
+    }
+
+    /// The place for temporary files that it lies in.
+    pub(super) fn base(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Where the copy goes.
@@ -106,6 +116,28 @@ impl PrivateFolder {
     }
 }
 
+/// What a copy takes up, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// All of its files.
+    pub(super) needed: u64,
+    /// The largest of them.
+    pub(super) largest: u64,
+}
+
+impl Room {
+    /// Why there is none in `base`, as far as that can be known before.
+    fn refusal(self, base: &Path) -> Option<Error> {
+        let Self { needed, largest } = self;
+        if volume::max_file_size(base).is_some_and(|most| most < largest) {
+            return Some(Error::FileTooLarge { path: base.to_path_buf(), needed: Some(largest) });
+        }
+        let available = volume::free_bytes(base)?;
+        let path = || base.to_path_buf();
+        (available < needed).then(|| Error::NoSpace { path: path(), needed: Some(needed), available: Some(available) })
+    }
+}
+
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
         remove(&self.path);
@@ -161,4 +193,40 @@ fn remove(folder: &Path) {
         }
     }
     let _ = fs::remove_dir(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LITTLE: Room = Room { needed: 1, largest: 1 };
+
+    #[test]
+    fn the_snapshot_is_never_in_or_below_a_folder_that_is_forbidden() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().canonicalize().unwrap();
+        let (out, allowed) = (root.join("out"), root.join("allowed"));
+        fs::create_dir_all(out.join("tmp")).unwrap();
+        fs::create_dir(&allowed).unwrap();
+        let link = root.join("link");
+        std::os::unix::fs::symlink(&out, &link).unwrap();
+        let bases = || vec![out.clone(), out.join("tmp"), allowed.clone()];
+
+        for forbidden in [&out, &link] {
+            let folder = PrivateFolder::create_in_one_of(bases(), LITTLE, &[&root.join("other"), forbidden]).unwrap();
+            assert_eq!(folder.base(), allowed);
+        }
+        let refused = PrivateFolder::create_in_one_of(bases(), LITTLE, &[&out, &allowed]).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, Error::NoPlaceForSnapshot { .. }), "{refused}");
+        assert!(refused.advice().is_some_and(|advice| advice.contains("TMPDIR")));
+    }
+
+    #[test]
+    fn a_place_without_room_is_passed_over_and_told_with_true_numbers() {
+        let scratch = tempfile::tempdir().unwrap();
+        let room = Room { needed: u64::MAX, largest: 1 };
+        let bases = vec![scratch.path().to_path_buf()];
+        let refused = PrivateFolder::create_in_one_of(bases, room, &[]).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, Error::NoSpace { needed: Some(u64::MAX), available: Some(1..), .. }), "{refused:?}");
+    }
 }

@@ -85,7 +85,7 @@ pub(super) fn survey(
     let files = DatabaseFiles::of(source.database())?;
     let (size, unmerged) = files.sizes()?;
     job.phase(Phase::Snapshot, Some(size + unmerged), None)?;
-    let snapshot = source.snapshot(server_stopped, job)?;
+    let snapshot = source.snapshot(server_stopped, &[], job)?;
     job.settle();
 
     let counts = snapshot.counts();

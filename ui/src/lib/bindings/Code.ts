@@ -3,4 +3,4 @@
 /**
  * The machine's name of an [`Error`], stable across releases.
  */
-export type Code = "cancelled" | "not_found" | "permission_denied" | "io" | "not_cfms" | "my_sql" | "contents_in_s3" | "config" | "database_locked" | "database_damaged" | "network_filesystem" | "source_busy" | "bad_name" | "already_exists" | "name_busy" | "not_mounted" | "same_disk" | "no_space" | "would_fill_server_disk" | "file_too_large" | "key_missing" | "key_file" | "wrong_key" | "damaged" | "truncated" | "unsupported_version";
+export type Code = "cancelled" | "not_found" | "not_a_folder" | "permission_denied" | "io" | "not_cfms" | "my_sql" | "contents_in_s3" | "config" | "database_locked" | "database_damaged" | "network_filesystem" | "no_place_for_snapshot" | "source_busy" | "bad_name" | "already_exists" | "name_busy" | "not_mounted" | "same_disk" | "no_space" | "would_fill_server_disk" | "file_too_large" | "key_missing" | "key_file" | "wrong_key" | "damaged" | "truncated" | "unsupported_version";

@@ -38,7 +38,7 @@ fn members() -> Option<BTreeMap<String, String>> {
 fn the_tables_of_a_real_server_are_those_that_it_writes_itself_byte_by_byte() {
     let (Some(members), Some(server)) = (members(), golden("server")) else { return };
     let snapshot = ServerData::open(&server)
-        .and_then(|server| server.snapshot(false, &Job::silent()))
+        .and_then(|server| server.snapshot(false, &[], &Job::silent()))
         .expect("a snapshot of a folder that cannot be written to");
     assert_eq!(printed(|out, job| snapshot.write_folders(out, job)), members["folders.json"]);
     assert_eq!(printed(|out, job| snapshot.write_documents(out, job)), members["documents.json"]);
@@ -50,7 +50,7 @@ fn the_tables_of_a_real_server_are_those_that_it_writes_itself_byte_by_byte() {
 fn a_later_server_keeps_its_further_columns() {
     let Some(server) = golden("server_master") else { return };
     let snapshot =
-        ServerData::open(&server).and_then(|server| server.snapshot(false, &Job::silent())).expect("a snapshot");
+        ServerData::open(&server).and_then(|server| server.snapshot(false, &[], &Job::silent())).expect("a snapshot");
     let folders: Value = serde_json::from_str(&printed(|out, job| snapshot.write_folders(out, job))).expect("JSON");
     let documents: Value = serde_json::from_str(&printed(|out, job| snapshot.write_documents(out, job))).expect("JSON");
     let root = folders.as_array().expect("an array").iter().find(|folder| folder["id"] == "/").expect("the root");

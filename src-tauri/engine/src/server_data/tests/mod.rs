@@ -70,7 +70,7 @@ impl Server {
     }
 
     fn snapshot(&self) -> Snapshot {
-        self.open().snapshot(false, &Job::silent()).expect("a snapshot")
+        self.open().snapshot(false, &[], &Job::silent()).expect("a snapshot")
     }
 
     fn survey(&self) -> Survey {

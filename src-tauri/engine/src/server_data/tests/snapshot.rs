@@ -21,7 +21,7 @@ fn fingerprint(root: &Path) -> BTreeMap<PathBuf, (Vec<u8>, i64, i64, u64)> {
 }
 
 fn refusal(server: &Server) -> Error {
-    let outcome = ServerData::open(&server.root).and_then(|data| data.snapshot(false, &Job::silent()));
+    let outcome = ServerData::open(&server.root).and_then(|data| data.snapshot(false, &[], &Job::silent()));
     outcome.map(|_| ()).expect_err("a refusal")
 }
 
@@ -253,7 +253,7 @@ sys.stdin.read()
     let job = Job::silent();
     let canceller = job.canceller();
     let waiting = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| server.open().snapshot(false, &job).map(|_| ()));
+        let waiting = scope.spawn(|| server.open().snapshot(false, &[], &job).map(|_| ()));
         canceller.cancel();
         waiting.join().expect("no panic")
     });
@@ -270,7 +270,7 @@ fn reading_a_large_server_hears_the_wish_to_stop() {
          {rows} INSERT INTO document_revisions SELECT i, i, i, 1 FROM n"
     ));
     let job = Job::silent();
-    let snapshot = server.open().snapshot(false, &job).expect("a snapshot");
+    let snapshot = server.open().snapshot(false, &[], &job).expect("a snapshot");
     job.canceller().cancel();
     let index = snapshot.document_contents().expect("an index");
     let outcome = snapshot.for_each_content_id(&index, WhichContents::OfDocuments, &mut |_| Ok(()));
@@ -309,7 +309,7 @@ fn a_damaged_database_is_said_to_be() {
     fs::write(server.path("app.db"), &bytes).expect("a file");
     let outcome = server
         .open()
-        .snapshot(false, &Job::silent())
+        .snapshot(false, &[], &Job::silent())
         .and_then(|snapshot| snapshot.write_folders(&mut std::io::sink(), &Job::silent()));
     assert_eq!(outcome.map_err(|error| error.code()), Err(Code::DatabaseDamaged));
 }
