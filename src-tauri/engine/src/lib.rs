@@ -31,6 +31,8 @@
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
 //! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`].
 //!
+//! The wire between a client and a server has its messages in [`protocol`].
+//!
 //! The engine blocks and knows neither a terminal nor a window. Every arrow between its modules points down: the verbs
 //! know `archive` and `server_data`, which do not know each other.
 
@@ -42,6 +44,7 @@ pub mod inspect;
 pub mod job;
 pub mod names;
 pub mod outlook;
+pub mod protocol;
 pub mod server_data;
 pub mod verify;
 mod volume;
