@@ -1,4 +1,4 @@
-//! The exit codes, each reached by the way that the help promises it for. The two of signals are in `signals`.
+//! The exit codes, each reached by the way that the help promises it for. Those of signals are in `signals`.
 
 use std::fs;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::program::{names, run};
 
 const VERBS: [&str; 7] = ["create", "verify", "inspect", "demo", "selftest", "completions", "man"];
-const CODES: [u8; 9] = [0, 1, 2, 3, 4, 5, 8, 130, 143];
+const CODES: [u8; 11] = [0, 1, 2, 3, 4, 5, 8, 129, 130, 131, 143];
 
 #[test]
 fn the_help_of_every_verb_has_examples_and_every_exit_code() {

@@ -1,10 +1,12 @@
-//! Ctrl-C and SIGTERM: the run stops, cleans up and says so in its exit code.
+//! Ctrl-C, SIGTERM and the like: the run stops, cleans up and says so in its exit code.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -24,6 +26,16 @@ fn a_terminated_backup_leaves_nothing_behind_and_exits_with_143() {
 }
 
 #[test]
+fn a_backup_whose_terminal_is_closed_leaves_nothing_behind_and_exits_with_129() {
+    stopped_in("encrypt", Signal::HUP, 129);
+}
+
+#[test]
+fn a_backup_that_is_quit_leaves_nothing_behind_and_exits_with_131() {
+    stopped_in("encrypt", Signal::QUIT, 131);
+}
+
+#[test]
 fn a_backup_stopped_while_it_is_read_back_leaves_nothing_behind() {
     stopped_in("verify", Signal::TERM, 143);
 }
@@ -32,7 +44,7 @@ fn stopped_in(phase: &str, signal: Signal, code: i32) {
     let server = Server::whole().with_hole(512 << 20);
     let temporary = server.folder.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
-    let mut child = command(server.create_arguments(&["--json", "--progress=json"]))
+    let mut child = listening(server.create_arguments(&["--json", "--progress=json"]))
         .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -55,9 +67,28 @@ fn stopped_in(phase: &str, signal: Signal, code: i32) {
     assert_eq!(names(&temporary), [""; 0]);
 }
 
+#[test]
+fn a_backup_that_was_started_to_outlive_its_terminal_does() {
+    let server = Server::whole().with_hole(512 << 20);
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cfms-backup")])
+        .args(server.create_arguments(&["--name=a", "--no-verify", "--progress=json"]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stderr.take().unwrap());
+    wait_for(&mut events, "encrypt");
+    kill_process(pid(&child), Signal::HUP).unwrap();
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    assert_eq!(names(&server.out()), ["a.cfms.enc", "a.key"]);
+}
+
 /// A run that cannot clean up, because it waits for a reader of its standard error who never reads.
 #[test]
-fn a_second_signal_leaves_at_once() {
+fn one_wish_that_comes_as_several_signals_is_one_and_a_second_one_leaves_at_once() {
     let server = Server::whole();
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -68,13 +99,55 @@ fn a_second_signal_leaves_at_once() {
     let mut child = command(server.create_arguments(&["--progress=plain"])).stderr(writer).spawn().unwrap();
     // That of SIGXFSZ is the last to come.
     until("the handlers are there", || signal_set(&child, "SigCgt:") & bit(Signal::XFSZ) != 0);
-    kill_process(pid(&child), Signal::INT).unwrap();
-    until("the first signal is delivered", || signal_set(&child, "ShdPnd:") & bit(Signal::INT) == 0);
-    assert!(child.try_wait().unwrap().is_none(), "it waits for its reader");
-    kill_process(pid(&child), Signal::INT).unwrap();
-    until("the second signal ends it", || child.try_wait().unwrap().is_some());
+    let begun = Instant::now();
+    until("a second wish ends it", || {
+        let ended = child.try_wait().unwrap().is_some();
+        if !ended {
+            kill_process(pid(&child), Signal::INT).unwrap();
+        }
+        ended
+    });
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it left after {:?}", begun.elapsed());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     drop(reader);
+}
+
+/// Stopped before it has the database's lock or after, never while: a server would wait until somebody goes on with it.
+#[test]
+fn ctrl_z_stops_a_backup_only_when_the_database_is_copied() {
+    let server = Server::whole();
+    let database = Connection::open(server.root.join("app.db")).unwrap();
+    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut child = listening(server.create_arguments(&["--name=a", "--progress=json"]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    events.read_line(&mut said).unwrap();
+    assert!(said.contains("\"snapshot\""), "it waits for the lock: {said}");
+    kill_process(pid(&child), Signal::TSTP).unwrap();
+    until("the signal is delivered", || signal_set(&child, "ShdPnd:") & bit(Signal::TSTP) == 0);
+    database.execute_batch("ROLLBACK").unwrap();
+
+    until("it stops", || status(&child, "State:").starts_with('T'));
+    database.execute_batch("BEGIN EXCLUSIVE; ROLLBACK").unwrap();
+    rustix::io::ioctl_fionbio(events.get_ref(), true).unwrap();
+    // What it has said by now, and then no more.
+    let mut more = Vec::new();
+    events.read_to_end(&mut more).unwrap_err();
+    said.push_str(std::str::from_utf8(&more).unwrap());
+    let copied = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).any(|event| {
+        event["event"] == "done"
+            && event["bytes"].as_u64() == Some(fs::metadata(database.path().unwrap()).unwrap().len())
+    });
+    assert!(copied, "it stopped before the copy was made: {said}");
+
+    rustix::io::ioctl_fionbio(events.get_ref(), false).unwrap();
+    kill_process(pid(&child), Signal::CONT).unwrap();
+    events.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
 }
 
 #[test]
@@ -95,6 +168,15 @@ fn a_verification_can_be_stopped_too() {
     events.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(rest.contains("error: cancelled"), "{rest}");
+}
+
+/// The program, listening to all signals, whatever whoever runs these tests has ignored.
+fn listening(arguments: Vec<OsString>) -> Command {
+    let program = command(arguments);
+    let mut listening = Command::new("env");
+    listening.arg("--default-signal=HUP,INT,QUIT,TERM,TSTP").arg(program.get_program()).args(program.get_args());
+    listening.stdin(Stdio::null());
+    listening
 }
 
 /// Reads events until `phase` has got somewhere.
@@ -127,9 +209,12 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// A set of signals of `/proc/PID/status`.
 fn signal_set(child: &Child, name: &str) -> u64 {
+    u64::from_str_radix(&status(child, name), 16).unwrap()
+}
+
+fn status(child: &Child, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let set = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    u64::from_str_radix(set.trim(), 16).unwrap()
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
 }
 
 fn bit(signal: Signal) -> u64 {

@@ -21,14 +21,18 @@ pub(crate) enum Exit {
     Damaged,
     /// The backup lacks so many contents that it must not be relied on.
     Incomplete,
+    /// SIGHUP.
+    HungUp,
     /// SIGINT.
     Interrupted,
+    /// SIGQUIT.
+    Quit,
     /// SIGTERM.
     Terminated,
 }
 
 /// Every exit code with its meaning, in ascending order.
-pub(crate) const TABLE: [(Exit, &str); 9] = [
+pub(crate) const TABLE: [(Exit, &str); 11] = [
     (Exit::Done, "done; warnings, if any, are printed"),
     (Exit::Failed, "failed; nothing is left behind"),
     (Exit::Usage, "the command line was not understood"),
@@ -36,7 +40,9 @@ pub(crate) const TABLE: [(Exit, &str); 9] = [
     (Exit::WrongKey, "the key is not this archive's, or is no key"),
     (Exit::Damaged, "the archive is damaged or cut off"),
     (Exit::Incomplete, "the backup is written, but lacks most contents"),
+    (Exit::HungUp, "its terminal was closed (SIGHUP); cleaned up"),
     (Exit::Interrupted, "interrupted (Ctrl-C, SIGINT); cleaned up"),
+    (Exit::Quit, "quit (SIGQUIT); cleaned up"),
     (Exit::Terminated, "terminated (SIGTERM); cleaned up"),
 ];
 
@@ -51,7 +57,9 @@ impl Exit {
             Self::WrongKey => 4,
             Self::Damaged => 5,
             Self::Incomplete => 8,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
+            Self::Quit => 131,
             Self::Terminated => 143,
         }
     }
@@ -82,7 +90,7 @@ impl Exit {
             Self::WrongKey => 4,
             Self::Incomplete => 5,
             Self::Damaged => 6,
-            Self::Interrupted | Self::Terminated => 7,
+            Self::HungUp | Self::Interrupted | Self::Quit | Self::Terminated => 7,
         }
     }
 }

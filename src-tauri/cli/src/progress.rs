@@ -57,8 +57,11 @@ impl Progress {
     /// A job whose progress is shown as `output` wants it, stopped by `signals`.
     pub(crate) fn start(output: &Output, signals: &Signals) -> (Self, Job) {
         let shown = Arc::new(Mutex::new(Shown::new(output)));
-        let listener = Arc::clone(&shown);
-        let job = Job::new(move |event| listener.lock().unwrap_or_else(PoisonError::into_inner).hear(&event));
+        let (listener, pause) = (Arc::clone(&shown), signals.pause());
+        let job = Job::new(move |event| {
+            pause.heed(&event);
+            listener.lock().unwrap_or_else(PoisonError::into_inner).hear(&event);
+        });
         (Self(shown), job.with_canceller(signals.canceller()))
     }
 }
