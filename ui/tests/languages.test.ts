@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { dictionaries, type Dictionary } from "../src/i18n/language.svelte";
 import type { ErrorReport } from "../src/lib/bindings/ErrorReport";
 import { asFailure, details, explain } from "../src/lib/errors";
+import { said } from "../src/lib/reasons";
 import { plain } from "../src/lib/text";
 
 const { en } = dictionaries;
@@ -17,6 +18,9 @@ const SAME = new Set([
   "locale",
   "common.sentence",
   "common.gap",
+  "common.systemWords",
+  "common.about",
+  "common.comma",
   "done.sha256",
   "progress.rate",
   "progress.warning",
@@ -35,7 +39,7 @@ function texts(node: unknown, at = ""): [string, string][] {
 function argumentsFor(at: string): unknown[] {
   if (at.startsWith("errors.")) return [PARAMS, "read", "it is empty"];
   if (at.startsWith("source.incomplete") || at.startsWith("done.incompleteText")) return [900, 1000, "/p"];
-  if (/looking|utside|sentence|left$/.test(at)) return ["/p", "/p"];
+  if (/looking|utside|sentence|systemWords|left$/.test(at)) return ["/p", "/p"];
   if (at === "progress.warning") return ["/p", "/p"];
   return [2, 3, "/p"];
 }
@@ -59,6 +63,40 @@ const source = (path: string) => readFileSync(join(import.meta.dirname, path), "
 const union = (type: string) =>
   [...source(`../src/lib/bindings/${type}.ts`).matchAll(/"(\w+)"/g)].map(([, word]) => word ?? "");
 
+/** The Rust sources below a folder, without their tests and comments. */
+function rustSources(folder: string): string[] {
+  const root = join(import.meta.dirname, "../../src-tauri", folder);
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".rs") && !/tests|^archive.forge|^agent|^remote/.test(name))
+    .map((name) => readFileSync(join(root, name), "utf8").split("#[cfg(test)]\nmod tests {")[0] ?? "")
+    .map((rust) => rust.replace(/^\s*\/\/.*$|\/\/ .*$/gm, ""));
+}
+
+/** The texts in a source that begin in lower case and have several words; what is filled in is `{}`. */
+function sentencesIn(rust: string): string[] {
+  const code = rust.replace(/#\[[a-z]+\((?:"(?:[^"\\]|\\.)*"|[^\]"])*\]/g, "");
+  return [...code.matchAll(/(?<!['\\])"((?:[^"\\]|\\[^])*)"/g)]
+    .map(([, text = ""]) => text.replace(/\\\n\s*/g, "").replaceAll('\\"', '"').replace(/\{[^{}]*\}/g, "{}"))
+    .filter((text) => /^[a-z{]/.test(text) && /[a-z{}]+ [a-z{}]+/.test(text));
+}
+
+/** Texts of the engine that are in no message. */
+const NEVER_SHOWN = new Set([
+  "a document",
+  "a key is missing",
+  "a list",
+  "a value",
+  "blob {}",
+  "buffers are handed on full, the last one padded",
+  "no 64 hex digits",
+  "table without rowid",
+  "the archive",
+  "the system's random source",
+]);
+
+/** Sentences that the engine makes of others. */
+const COMPOSED = ["{} (and one more finding)", "{} (and {} more findings)", "line {}: {}", "the column {}.{}", "its JSON"];
+
 const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"].flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder))
     .filter((name) => /\.(svelte|ts)$/.test(name))
@@ -67,7 +105,7 @@ const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"
 
 describe("the two languages", () => {
   test("have the same texts", () => {
-    const inEnglishOnly = new Set(["nameProblems", "actions"]);
+    const inEnglishOnly = new Set(["reasons", "actions"]);
     const keys = (t: Dictionary) =>
       texts(t)
         .map(([at]) => at)
@@ -90,7 +128,7 @@ describe("the two languages", () => {
   test("keep no text that nothing shows", () => {
     const code = sources.map(source).join("\n");
     const tables =
-      /^(errors|warnings|findings|notChecked|nameProblems|actions|progress\.phases|bar\.why|settings\.themes)\./;
+      /^(errors|warnings|findings|notChecked|reasons|actions|progress\.phases|bar\.why|settings\.themes)\./;
     const unused = texts(en).filter(([at]) => !tables.test(at) && !code.includes(at.split(".").slice(-2).join(".")));
     expect(unused.map(([at]) => at)).toEqual([]);
   });
@@ -118,22 +156,38 @@ describe("what the engine can say", () => {
     }
   });
 
-  test("every reason against a name has its words", () => {
-    const rust = source("../../src-tauri/engine/src/names.rs");
-    const reasons = [...rust.matchAll(/Some\("((?:[^"\\]|\\.)*)"\)/g)].map(([, reason]) =>
-      (reason ?? "").replaceAll('\\"', '"'),
-    );
-    expect(reasons.length).toBeGreaterThan(8);
-    for (const t of [en, zh]) expect(Object.keys(t.nameProblems)).toEqual(expect.arrayContaining(reasons));
+  test("every sentence that the engine puts into a message has its Chinese", () => {
+    const sentences = rustSources("engine/src").flatMap(sentencesIn);
+    expect(new Set(sentences).size).toBeGreaterThan(90);
+    const untold = sentences.filter((text) => !(text in zh.reasons) && !(text in zh.actions) && !NEVER_SHOWN.has(text));
+    expect(untold).toEqual([]);
+    const known = new Set([...sentences, ...rustSources("app").flatMap(sentencesIn), ...COMPOSED]);
+    expect(Object.keys(zh.reasons).filter((text) => !known.has(text))).toEqual([]);
   });
 
-  test("every action that the engine can fail at has its Chinese verb", () => {
-    const engine = join(import.meta.dirname, "../../src-tauri/engine/src");
-    const rust = readdirSync(engine, { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".rs") && !name.includes("tests"))
-      .map((name) => readFileSync(join(engine, name), "utf8"))
-      .join("\n");
-    const actions = [...rust.matchAll(/(?:Error::io\(|\baction: )"([a-z ]+)"/g)].map(([, action]) => action ?? "");
+  test("a sentence is told with its parts, and the system's words are quoted", () => {
+    const told = (text: string) => said(text, zh);
+    expect(told("it lacks the table documents, the column files.sha256")).toBe("缺少数据表 documents、列 files.sha256");
+    expect(told("files.json: row 12 of its JSON is not well formed (and 1302 more findings)")).toBe(
+      "files.json：JSON 第 12 行格式不正确（另有 1,302 项发现）",
+    );
+    expect(told("the file has 1048576 bytes; the key file says 7")).toBe(
+      "文件有 1,048,576 字节，而密钥文件记录为 7 字节",
+    );
+    expect(told("Input/output error (os error 5)")).toBe("“Input/output error (os error 5)”");
+    expect(told("it cannot be read: Input/output error (os error 5)")).toBe(
+      "无法读取：“Input/output error (os error 5)”",
+    );
+    expect(told("toString")).toBe("“toString”");
+    expect(said("Input/output error (os error 5)", en)).toBe("Input/output error (os error 5)");
+    expect(said('it contains ".."', en)).toBe("it contains “..”");
+    for (const t of [en, zh]) expect(said("\u202e: it is missing", t)).toContain("\\u{202e}");
+  });
+
+  test("every action that can fail has its Chinese verb", () => {
+    const rust = [...rustSources("engine/src"), ...rustSources("app")].join("\n");
+    const calls = /(?:Error::io\(|\baction: |failed_internally\()"([a-z ]+)"/g;
+    const actions = [...rust.matchAll(calls)].map(([, action]) => action ?? "");
     expect(new Set(actions).size).toBeGreaterThan(5);
     expect(actions.filter((action) => !(action in zh.actions))).toEqual([]);
   });

@@ -45,20 +45,9 @@ export const notChecked: NotCheckedTexts = {
   no_manifest: "The archive has no manifest, so its members cannot be compared with one.",
 };
 
-/** By the engine's words, which are English already; only the quotation marks are ours. */
-export const nameProblems: Record<string, string> = {
-  "it is empty": "it is empty",
-  "it is longer than 200 bytes": "it is longer than 200 bytes",
-  "it is a path; choose the folder separately": "it is a path; choose the folder separately",
+/** By the engine's sentences, which are English already; only the quotation marks are ours. */
+export const reasons: Record<string, string> = {
   'it contains ".."': "it contains “..”",
-  "it begins with a dot, which hides the file": "it begins with a dot, which hides the file",
-  "it begins or ends with a space, or ends with a dot": "it begins or ends with a space, or ends with a dot",
-  "it begins with a hyphen, which commands take for an option":
-    "it begins with a hyphen, which commands take for an option",
-  "it contains control characters": "it contains control characters",
-  'it contains one of < > : " | ? *, which Windows does not allow':
-    'it contains one of < > : " | ? *, which Windows does not allow',
-  "it is a device name on Windows": "it is a device name on Windows",
 };
 
 export const errors: ErrorTexts = {
@@ -76,11 +65,11 @@ export const errors: ErrorTexts = {
     advice: () => "Run this program as the user that the server runs as, or choose a folder that you may write to.",
   },
   io: {
-    title: (p, action) => `Could not ${action} ${path(p.path)}: ${text(p.problem)}`,
+    title: (p, action, problem) => `Could not ${action} ${path(p.path)}: ${problem}`,
     advice: () => null,
   },
   not_cfms: {
-    title: (p) => `${path(p.path)} is not a CFMS database: ${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.path)} is not a CFMS database: ${problem}`,
     advice: () => "Choose the folder that the CFMS server runs in, or the app.db in it.",
   },
   my_sql: {
@@ -93,7 +82,7 @@ export const errors: ErrorTexts = {
     advice: () => "Back up the bucket with the tools of its provider.",
   },
   config: {
-    title: (p) => `${path(p.path)} cannot be understood: ${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.path)} cannot be understood: ${problem}`,
     advice: () => "Mend config.toml; the server cannot start with it either.",
   },
   database_locked: {
@@ -101,7 +90,7 @@ export const errors: ErrorTexts = {
     advice: () => "Try again when the program that holds it has finished.",
   },
   database_damaged: {
-    title: (p) => `The database ${path(p.path)} cannot be read: ${text(p.problem)}`,
+    title: (p, _action, problem) => `The database ${path(p.path)} cannot be read: ${problem}`,
     advice: () =>
       `Check it with ${mono("sqlite3 app.db 'PRAGMA integrity_check'")}, and keep the newest older backup safe.`,
   },
@@ -163,7 +152,7 @@ export const errors: ErrorTexts = {
     advice: () => "Find the key. Without it nobody can open this backup.",
   },
   key_file: {
-    title: (p) => `${path(p.path)} is not a usable key file: ${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.path)} is not a usable key file: ${problem}`,
     advice: () => "Choose the .key file that was written with this archive.",
   },
   wrong_key: {
@@ -171,11 +160,11 @@ export const errors: ErrorTexts = {
     advice: () => "Choose the .key file that was written with this archive.",
   },
   damaged: {
-    title: (p) => `${path(p.archive)} is damaged: ${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.archive)} is damaged: ${problem}`,
     advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
   },
   truncated: {
-    title: (p) => `${path(p.archive)} is cut off: ${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.archive)} is cut off: ${problem}`,
     advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
   },
   unsupported_version: {
@@ -183,7 +172,7 @@ export const errors: ErrorTexts = {
     advice: () => "Use a newer release of this program.",
   },
   unexpected: {
-    title: (p) => `Something unexpected happened: ${text(p.problem)}`,
+    title: (_p, _action, problem) => `Something unexpected happened: ${problem}`,
     advice: () => null,
   },
 };

@@ -1,7 +1,7 @@
 /** English, which gives every language its shape. Values are texts, or functions of what they speak about. */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
-import { errors, findings, nameProblems, notChecked, warnings } from "./en.engine";
+import { errors, findings, notChecked, reasons, warnings } from "./en.engine";
 
 const locale = "en";
 const n = (value: number) => number(value, locale);
@@ -32,6 +32,12 @@ export const en = {
     sentence: (words: string) => `${words}.`,
     /** Between two sentences. */
     gap: " ",
+    /** What the operating system or another program said, in whatever language. */
+    systemWords: (words: string) => words,
+    /** What is the matter with a thing. */
+    about: (thing: string, reason: string) => `${thing}: ${reason}`,
+    /** Between the parts of a list. */
+    comma: ", ",
   },
 
   time: {
@@ -272,7 +278,7 @@ export const en = {
   warnings,
   findings,
   notChecked,
-  nameProblems,
+  reasons,
   actions: {} as Record<string, string>,
   errors,
 };

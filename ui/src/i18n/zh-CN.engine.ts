@@ -45,20 +45,6 @@ export const notChecked: NotCheckedTexts = {
   no_manifest: "归档中没有清单，无法逐一比对条目。",
 };
 
-/** 以引擎的英文说明为键。 */
-export const nameProblems: Record<string, string> = {
-  "it is empty": "名称为空",
-  "it is longer than 200 bytes": "名称超过 200 字节",
-  "it is a path; choose the folder separately": "名称是一个路径；请另行选择文件夹",
-  'it contains ".."': "名称包含“..”",
-  "it begins with a dot, which hides the file": "名称以点开头，文件会被隐藏",
-  "it begins or ends with a space, or ends with a dot": "名称以空格开头或结尾，或以点结尾",
-  "it begins with a hyphen, which commands take for an option": "名称以连字符开头，会被命令误认为选项",
-  "it contains control characters": "名称包含控制字符",
-  'it contains one of < > : " | ? *, which Windows does not allow': '名称包含 Windows 不允许的字符（< > : " | ? *）',
-  "it is a device name on Windows": "名称是 Windows 的设备名",
-};
-
 /** 以引擎的英文动词为键。 */
 export const actions: Record<string, string> = {
   read: "读取",
@@ -84,6 +70,9 @@ export const actions: Record<string, string> = {
   "look at": "查看",
   seek: "定位",
   link: "链接",
+  show: "显示",
+  finish: "完成",
+  "change the window of": "更改窗口",
 };
 
 export const errors: ErrorTexts = {
@@ -101,11 +90,11 @@ export const errors: ErrorTexts = {
     advice: () => "请以运行服务器的用户身份运行本程序，或选择您有写入权限的文件夹。",
   },
   io: {
-    title: (p, action) => `无法${action} ${path(p.path)}：${text(p.problem)}`,
+    title: (p, action, problem) => `无法${action} ${path(p.path)}：${problem}`,
     advice: () => null,
   },
   not_cfms: {
-    title: (p) => `${path(p.path)} 不是 CFMS 数据库：${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.path)} 不是 CFMS 数据库：${problem}`,
     advice: () => "请选择 CFMS 服务器的运行文件夹，或其中的 app.db。",
   },
   my_sql: {
@@ -118,7 +107,7 @@ export const errors: ErrorTexts = {
     advice: () => "请用存储服务商提供的工具备份该存储桶。",
   },
   config: {
-    title: (p) => `无法解析 ${path(p.path)}：${text(p.problem)}`,
+    title: (p, _action, problem) => `无法解析 ${path(p.path)}：${problem}`,
     advice: () => "请修正 config.toml；否则服务器也无法启动。",
   },
   database_locked: {
@@ -126,7 +115,7 @@ export const errors: ErrorTexts = {
     advice: () => "请等占用数据库的程序结束后重试。",
   },
   database_damaged: {
-    title: (p) => `无法读取数据库 ${path(p.path)}：${text(p.problem)}`,
+    title: (p, _action, problem) => `无法读取数据库 ${path(p.path)}：${problem}`,
     advice: () => `请用 ${mono("sqlite3 app.db 'PRAGMA integrity_check'")} 检查，并妥善保管最近的旧备份。`,
   },
   network_filesystem: {
@@ -186,7 +175,7 @@ export const errors: ErrorTexts = {
     advice: () => "请找到密钥文件。没有密钥，任何人都无法打开此备份。",
   },
   key_file: {
-    title: (p) => `${path(p.path)} 不是可用的密钥文件：${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.path)} 不是可用的密钥文件：${problem}`,
     advice: () => "请选择与此归档一同生成的 .key 文件。",
   },
   wrong_key: {
@@ -194,11 +183,11 @@ export const errors: ErrorTexts = {
     advice: () => "请选择与此归档一同生成的 .key 文件。",
   },
   damaged: {
-    title: (p) => `${path(p.archive)} 已损坏：${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.archive)} 已损坏：${problem}`,
     advice: () => "请勿依赖此归档。请重新备份，最好备份到其他磁盘。",
   },
   truncated: {
-    title: (p) => `${path(p.archive)} 被截断：${text(p.problem)}`,
+    title: (p, _action, problem) => `${path(p.archive)} 被截断：${problem}`,
     advice: () => "请勿依赖此归档。请重新备份，最好备份到其他磁盘。",
   },
   unsupported_version: {
@@ -206,7 +195,7 @@ export const errors: ErrorTexts = {
     advice: () => "请使用本程序的更新版本。",
   },
   unexpected: {
-    title: (p) => `发生意外错误：${text(p.problem)}`,
+    title: (_p, _action, problem) => `发生意外错误：${problem}`,
     advice: () => null,
   },
 };

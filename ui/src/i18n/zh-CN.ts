@@ -1,7 +1,8 @@
 /** 简体中文。 */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
-import { actions, errors, findings, nameProblems, notChecked, warnings } from "./zh-CN.engine";
+import { actions, errors, findings, notChecked, warnings } from "./zh-CN.engine";
+import { reasons } from "./zh-CN.reasons";
 import type { Dictionary } from "./language.svelte";
 
 const locale = "zh-CN";
@@ -29,6 +30,9 @@ export const zhCN: Dictionary = {
     untitled: "无标题",
     sentence: (words) => `${words}。`,
     gap: "",
+    systemWords: (words) => `“${words}”`,
+    about: (thing, reason) => `${thing}：${reason}`,
+    comma: "、",
   },
 
   time: {
@@ -257,7 +261,7 @@ export const zhCN: Dictionary = {
   warnings,
   findings,
   notChecked,
-  nameProblems,
+  reasons,
   actions,
   errors,
 };

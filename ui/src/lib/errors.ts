@@ -4,6 +4,7 @@ import type { ErrorCode, Params } from "../i18n/shape";
 import type { BackupRequest } from "./bindings/BackupRequest";
 import type { Code } from "./bindings/Code";
 import type { ErrorReport } from "./bindings/ErrorReport";
+import { said } from "./reasons";
 import { plain } from "./text";
 
 /** An `ErrorReport` of the engine, or what no code foresees. */
@@ -25,7 +26,7 @@ export function explain(failure: Failure, t: Dictionary): { title: string; advic
   if (!text) return { title: failure.message, advice: failure.advice };
   const { action = "", problem = "" } = failure.params;
   return {
-    title: text.title(failure.params, t.actions[action] ?? action, t.nameProblems[problem] ?? problem),
+    title: text.title(failure.params, t.actions[action] ?? action, said(problem, t)),
     advice: text.advice(failure.params),
   };
 }
