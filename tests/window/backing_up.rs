@@ -66,7 +66,7 @@ fn a_cancelled_backup_leaves_nothing_behind() {
     bench.swell(8 << 30);
     let window = bench.open();
     window.click("start");
-    window.wait_for("progress-percent");
+    until("something is being written", || (!bench.written().is_empty()).then_some(()));
     until("the percentage is in the title", || window.title().contains(" % – CFMS Backup").then_some(()));
     window.click("cancel");
     window.wait_for("result-title");
@@ -96,8 +96,10 @@ fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
 #[test]
 fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(8 << 30);
     let window = bench.open();
+    // All that begins a backup is looked at, and then the backup waits.
+    window.wait_until_ready();
+    let database = bench.lock_database();
     window.click("start");
     window.wait_for("progress-percent");
     let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; \
@@ -109,6 +111,7 @@ fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
     let process = window.process();
     window.click("stop-and-close");
     until("the program has ended", || (!runs(process)).then_some(()));
+    drop(database);
     assert_eq!(bench.written(), [""; 0]);
     assert!(bench.diary().contains("backup ended, Cancelled"));
 }
@@ -116,25 +119,44 @@ fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
 #[test]
 fn a_failure_says_what_to_do_and_keeps_the_form() {
     let Some(bench) = Bench::new("1M") else { return };
-    fs::create_dir_all(&bench.archives).unwrap();
-    fs::write(bench.archives.join("taken.cfms.enc"), "somebody's").unwrap();
     let window = bench.open();
-    window.fill("backup-name", "taken");
+    window.fill("backup-name", "monday");
     window.click("scope-documents");
+    window.wait_until_ready();
+    let (database, away) = (bench.server.join("app.db"), bench.server.join("away.db"));
+    fs::rename(&database, &away).unwrap();
     window.click("start");
     window.wait_for("result-title");
     assert!(window.text("error-title").len() > 5);
     assert!(window.text("error-advice").len() > 5);
-    assert!(window.page().contains("taken.cfms.enc"), "{}", window.page());
-    assert_eq!(fs::read(bench.archives.join("taken.cfms.enc")).unwrap(), b"somebody's");
+    assert!(window.page().contains(bench.server.to_str().unwrap()), "{}", window.page());
+    assert_eq!(bench.written(), [""; 0]);
 
     window.click("back-to-form");
-    assert_eq!(window.value("backup-name"), "taken");
+    assert_eq!(window.value("backup-name"), "monday");
     assert_eq!(window.value("archive-dir"), bench.archives.to_str().unwrap());
+    fs::rename(&away, &database).unwrap();
+    window.click("start");
+    window.wait_for("result-archive");
+    assert_eq!(bench.written(), ["monday.cfms.enc", "monday.key"]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_told_before_the_start() {
+    let Some(bench) = Bench::new("1M") else { return };
+    fs::create_dir_all(&bench.archives).unwrap();
+    let taken = bench.archives.join("taken.cfms.enc");
+    fs::write(&taken, "somebody's").unwrap();
+    let window = bench.open();
+    window.fill("backup-name", "taken");
+    assert!(window.text("name-problem").contains("taken.cfms.enc"));
+    window.press(&[key::CONTROL, "b"]);
+    until("the name's field has the keyboard", || (window.focus().as_deref() == Some("backup-name")).then_some(()));
     window.fill("backup-name", "free");
     window.click("start");
-    window.wait_for("result-title");
-    assert!(bench.archives.join("free.cfms.enc").exists());
+    window.wait_for("result-archive");
+    assert_eq!(fs::read(taken).unwrap(), b"somebody's");
+    assert_eq!(bench.written(), ["free.cfms.enc", "free.key", "taken.cfms.enc"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -152,6 +153,14 @@ impl Bench {
         all
     }
 
+    /// Keeps the server's database locked, as a program does that writes it, until what is returned is dropped. A backup
+    /// waits meanwhile.
+    pub(crate) fn lock_database(&self) -> fs::File {
+        let database = fs::OpenOptions::new().read(true).write(true).open(self.server.join("app.db")).unwrap();
+        fcntl_lock(&database, FlockOperation::NonBlockingLockExclusive).unwrap();
+        database
+    }
+
     /// Makes the server's largest content `bytes` long, without writing them.
     pub(crate) fn swell(&self, bytes: u64) {
         let mut files = Vec::new();
@@ -176,9 +185,17 @@ impl Window {
     pub(crate) fn click(&self, id: &str) {
         until(&format!("{id} can be clicked"), || {
             let element = self.find(id)?;
-            let ready = self.asks(&format!("return !document.querySelector({:?}).disabled", selector(id)));
+            // A button that says why it waits is not disabled, but waits.
+            let state = "const { disabled, ariaDisabled } = document.querySelector";
+            let ready = self.asks(&format!("{state}({:?}); return !disabled && ariaDisabled !== 'true'", selector(id)));
             (ready == json!(true)).then(|| self.session.click(&element).ok())?
         });
+    }
+
+    /// Waits until a backup can be begun.
+    pub(crate) fn wait_until_ready(&self) {
+        let state = format!("return document.querySelector({:?})?.ariaDisabled", selector("start"));
+        until("a backup can be begun", || (self.asks(&state) == json!("false")).then_some(()));
     }
 
     /// Puts `text` into a field in the place of what is in it.

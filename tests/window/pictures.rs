@@ -45,9 +45,12 @@ fn pictures() {
         take(&window, "done", ending);
 
         window.click("done");
-        window.fill("backup-name", "first");
+        window.wait_until_ready();
+        let (database, away) = (bench.server.join("app.db"), bench.server.join("away.db"));
+        fs::rename(&database, &away).unwrap();
         window.click("start");
         window.wait_for("error-title");
+        fs::rename(&away, &database).unwrap();
         take(&window, "failed", ending);
         window.click("nav-settings");
         window.wait_for("theme-select");
