@@ -10,7 +10,6 @@ const COMMANDS: &[&str] = &[
     "save_settings",
     "survey",
     "destination_outlook",
-    "check_name",
     "start_backup",
     "cancel_backup",
     "backup_command",

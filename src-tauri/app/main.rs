@@ -53,7 +53,6 @@ fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
             commands::save_settings,
             commands::source::survey,
             commands::source::destination_outlook,
-            commands::source::check_name,
             commands::backup::start_backup,
             commands::backup::cancel_backup,
             commands::backup::backup_command,

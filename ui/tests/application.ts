@@ -40,7 +40,6 @@ export function open(answers: Record<string, Answer> = {}, settings: Partial<Set
     app_state: () => ({ ...samples.appState, settings: { ...samples.appState.settings, ...settings } }),
     survey: () => samples.survey,
     destination_outlook: () => samples.outlook,
-    check_name: () => null,
     backup_command: () => "cfms-backup create --data-dir /srv/cfms",
     start_backup: (args) =>
       new Promise<Report>((finish, fail) => {

@@ -14,6 +14,26 @@ describe("before a backup", () => {
     expect(last("survey")).toEqual({ path: "/srv/cfms", allowOutside: [] });
   });
 
+  test("the source that the program was started with is looked at, and remembered as the one used last", async () => {
+    const given = { ...samples.appState, demo: "/srv/given", settings: { ...samples.appState.settings, ...english } };
+    const { last } = open({ app_state: () => given });
+    await waitFor(() =>
+      expect(last("save_settings")).toMatchObject({
+        settings: {
+          last_source: "/srv/given",
+          recent_sources: ["/srv/given", "/srv/cfms", "/home/operator/服务器/cfms-test"],
+        },
+      }),
+    );
+  });
+
+  test("a source given at the start that is no server is not remembered", async () => {
+    const given = { ...samples.appState, demo: "/given", settings: { ...samples.appState.settings, ...english } };
+    const { last } = open({ app_state: () => given, survey: refuse(samples.notCfms) });
+    await found("error-title");
+    expect(last("save_settings")).toBeUndefined();
+  });
+
   test("without any source the page invites, and the button says why it waits", async () => {
     const { user } = open({}, { ...english, last_source: null });
     expect(await found("source-card")).toHaveTextContent("Which server is to be backed up?");
@@ -102,16 +122,13 @@ describe("before a backup", () => {
 
   test("a folder's fault is told at the folder, a name's at the name", async () => {
     const problem = { code: "not_mounted", message: "", advice: null, params: { path: "/mnt/b", mount_point: "/mnt" } };
-    const badName = {
-      code: "bad_name",
-      message: "",
-      advice: null,
-      params: { name: "a/b", problem: "it is a path; choose the folder separately" },
-    };
     const { user } = open(
       {
-        destination_outlook: () => ({ ...samples.outlook, archive: { ...samples.outlook.archive, problem } }),
-        check_name: ({ name }) => (name === "a/b" ? badName : null),
+        destination_outlook: ({ name }) => ({
+          ...samples.outlook,
+          archive: { ...samples.outlook.archive, problem },
+          name_problem: name === "a/b" ? samples.badName("a/b") : null,
+        }),
       },
       english,
     );
@@ -123,6 +140,20 @@ describe("before a backup", () => {
     expect(await found("name-problem")).toHaveTextContent("it is a path; choose the folder separately");
     await user.clear(shown("backup-name"));
     await waitFor(() => expect(absent("name-problem")).toBeNull());
+  });
+
+  test("a name that is taken is told before the click, and Enter leads to it", async () => {
+    const taken = (name: unknown) => (name === "nightly" ? samples.nameTaken : null);
+    const { user, backups } = open(
+      { destination_outlook: ({ name }) => ({ ...samples.outlook, name_problem: taken(name) }) },
+      english,
+    );
+    await user.type(await found("backup-name"), "nightly");
+    expect(await found("name-problem")).toHaveTextContent("/media/backup/cfms/nightly.cfms.enc exists already.");
+    expect(shown("start-state")).toHaveTextContent("This name cannot be used: see above.");
+    await user.click(shown("start"));
+    expect(shown("backup-name")).toHaveFocus();
+    expect(backups).toHaveLength(0);
   });
 
   test("key and archive in one folder, or on the server's disk, are an advice and no wall", async () => {

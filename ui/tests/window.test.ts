@@ -133,6 +133,32 @@ describe("a backup", () => {
     expect(shown(field)).toHaveFocus();
   });
 
+  test("that failed at its name goes on with another name, by Enter alone", async () => {
+    const application = open({}, english);
+    (await begin(application)).fail(samples.nameTaken);
+    await found("change-name");
+    await application.user.keyboard("{Enter}");
+    expect(await found("backup-name")).toHaveFocus();
+    expect(application.backups).toHaveLength(1);
+  });
+
+  test("makes its folders the usual ones once it is written, and not before", async () => {
+    const application = open({}, english);
+    const dir = await found("archive-dir");
+    await application.user.clear(dir);
+    await application.user.type(dir, "/media/other");
+    (await begin(application)).fail(samples.diskFull);
+    await application.user.click(await found("try-again"));
+    await found("progress-percent");
+    expect(application.last("save_settings")).toBeUndefined();
+    application.backups.at(-1)?.finish(samples.report);
+    await waitFor(() =>
+      expect(application.last("save_settings")).toMatchObject({
+        settings: { archive_dir: "/media/other", key_dir: "/media/usb-key" },
+      }),
+    );
+  });
+
   test("that failed at its folder goes on with another one", async () => {
     const application = open({ pick_folder: () => "/media/other" }, english);
     (await begin(application)).fail(samples.diskFull);

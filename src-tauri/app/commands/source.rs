@@ -1,8 +1,8 @@
-//! What is known before a backup: of the source, of the destination, of the name.
+//! What is known before a backup: of the source and of the destination.
 
 use std::path::PathBuf;
 
-use cfms_backup::{BackupName, Destination, ErrorReport, Job, Outlook, ServerData, Survey};
+use cfms_backup::{BackupName, Destination, Job, Outlook, ServerData, Survey};
 use tauri::State;
 
 use super::{Answer, blocking};
@@ -24,17 +24,20 @@ pub(crate) async fn destination_outlook(
     application: State<'_, Application>,
     archive_dir: String,
     key_dir: Option<String>,
+    name: Option<String>,
     source: Option<String>,
     needed: Option<u64>,
 ) -> Answer<Outlook> {
     let typed = |text: String| application.typed(&text);
-    let destination = Destination { archive_dir: typed(archive_dir), key_dir: key_dir.map(typed), name: None };
+    let (name, bad_name) = match name.map(|name| BackupName::parse(&name)).transpose() {
+        Ok(name) => (name, None),
+        Err(error) => (None, Some(error.report())),
+    };
+    let destination = Destination { archive_dir: typed(archive_dir), key_dir: key_dir.map(typed), name };
     let source = source.map(typed);
-    blocking(move || Ok(cfms_backup::outlook(&destination, source.as_deref(), needed))).await
-}
-
-/// What is wrong with a name, if anything is. No name is a good one: it is then made of the time.
-#[tauri::command]
-pub(crate) fn check_name(name: String) -> Option<ErrorReport> {
-    if name.is_empty() { None } else { BackupName::parse(&name).err().map(|error| error.report()) }
+    blocking(move || {
+        let foreseen = cfms_backup::outlook(&destination, source.as_deref(), needed);
+        Ok(Outlook { name_problem: bad_name.or(foreseen.name_problem), ..foreseen })
+    })
+    .await
 }

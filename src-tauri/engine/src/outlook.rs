@@ -32,6 +32,8 @@ pub struct Outlook {
     pub key_beside_archive: bool,
     /// The name that a backup would get now if none is given.
     pub default_name: String,
+    /// What a backup of the given name would fail with: [`Error::AlreadyExists`], as names are never taken over.
+    pub name_problem: Option<ErrorReport>,
 }
 
 /// What is known of one output folder.
@@ -59,8 +61,10 @@ pub fn outlook(destination: &Destination, source: Option<&Path>, needed: Option<
     let same_disk = source.is_some_and(|source| volume::same_disk(&archive_dir, source));
     let key_beside_archive = volume::is_same_folder(&archive_dir, &key_dir);
     let spared = if same_disk { SPARED_ON_SERVER_DISK } else { 0 };
+    let taken = destination.name.as_ref().and_then(|name| file_in_the_way(name, &archive_dir, &key_dir));
     Outlook {
         default_name: default_name(&archive_dir, &key_dir),
+        name_problem: taken.map(|path| Error::AlreadyExists { path }.report()),
         archive: FolderOutlook::of(archive_dir, needed, spared),
         key: FolderOutlook::of(key_dir, Some(KEY_BYTES), 0),
         same_disk,
@@ -114,10 +118,15 @@ fn problem(path: &Path, nearest: &Path, needed: Option<u64>, free: Option<u64>, 
 fn default_name(archive_dir: &Path, key_dir: &Path) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let base = BackupName::of_time(now);
-    let is_free =
-        |name: &BackupName| !archive_dir.join(name.archive_file()).exists() && !key_dir.join(name.key_file()).exists();
+    let is_free = |name: &BackupName| file_in_the_way(name, archive_dir, key_dir).is_none();
     let numbered = (2..ATTEMPTS).map(|attempt| base.numbered(attempt));
     std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base).to_string()
+}
+
+/// What lies where an archive or a key of that name would go. A link that leads nowhere is in the way, too.
+fn file_in_the_way(name: &BackupName, archive_dir: &Path, key_dir: &Path) -> Option<PathBuf> {
+    let files = [archive_dir.join(name.archive_file()), key_dir.join(name.key_file())];
+    files.into_iter().find(|file| file.symlink_metadata().is_ok())
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -166,6 +175,27 @@ mod tests {
         std::fs::write(&file, "").expect("a file");
         assert_eq!(problem_at(file.join("below"), None, 1), Some(Code::NotAFolder));
         assert_eq!(problem_at(file, None, 1), Some(Code::NotAFolder));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_told_by_the_file_in_the_way() {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let (archives, keys) = (scratch.path().join("archives"), scratch.path().join("keys"));
+        let in_the_way = |name: &str| {
+            let name = Some(BackupName::parse(name).expect("a name"));
+            let place = Destination { archive_dir: archives.clone(), key_dir: Some(keys.clone()), name };
+            outlook(&place, None, None).name_problem.map(|problem| (problem.code, problem.params["path"].clone()))
+        };
+        assert_eq!(in_the_way("monday"), None, "folders that are not there yet hold nothing");
+        for folder in [&archives, &keys] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        let (archive, key) = (archives.join("monday.cfms.enc"), keys.join("tuesday.key"));
+        std::fs::write(&archive, "").expect("a file");
+        std::os::unix::fs::symlink("nowhere", &key).expect("a link");
+        assert_eq!(in_the_way("monday"), Some((Code::AlreadyExists, archive.display().to_string())));
+        assert_eq!(in_the_way("tuesday"), Some((Code::AlreadyExists, key.display().to_string())));
+        assert_eq!(in_the_way("wednesday"), None);
     }
 
     #[test]

@@ -7,7 +7,6 @@ import { listen } from "@tauri-apps/api/event";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
 import type { AppState } from "./bindings/AppState";
 import type { BackupRequest } from "./bindings/BackupRequest";
-import type { ErrorReport } from "./bindings/ErrorReport";
 import type { Event } from "./bindings/Event";
 import type { Outlook } from "./bindings/Outlook";
 import type { Report } from "./bindings/Report";
@@ -21,16 +20,14 @@ export const saveSettings = (settings: Settings) => invoke<void>("save_settings"
 /** Looks at a server's folder or database. `allowOutside`: further folders that contents may be read from. */
 export const survey = (path: string, allowOutside: string[]) => invoke<Survey>("survey", { path, allowOutside });
 
-/** What would happen at a destination, for a backup of about `needed` bytes. */
-export const destinationOutlook = (
-  archiveDir: string,
-  keyDir: string | null,
-  source: string | null,
-  needed: number | null,
-) => invoke<Outlook>("destination_outlook", { archiveDir, keyDir, source, needed });
-
-/** What is wrong with a name of a backup; `null` if nothing is. */
-export const checkName = (name: string) => invoke<ErrorReport | null>("check_name", { name });
+/** What would happen at a destination, for a backup of about `needed` bytes. No `name`: it is made of the time. */
+export const destinationOutlook = (place: {
+  archiveDir: string;
+  keyDir: string | null;
+  name: string | null;
+  source: string | null;
+  needed: number | null;
+}) => invoke<Outlook>("destination_outlook", place);
 
 /** Makes a backup; `onEvent` hears of its progress until the promise settles. */
 export function startBackup(request: BackupRequest, onEvent: (event: Event) => void): Promise<Report> {

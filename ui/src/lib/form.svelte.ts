@@ -1,7 +1,6 @@
 /** What the person entered for a backup, and what is known of it before it is begun. */
 import * as api from "./api";
 import type { BackupRequest } from "./bindings/BackupRequest";
-import type { ErrorReport } from "./bindings/ErrorReport";
 import type { Outlook } from "./bindings/Outlook";
 import type { Scope } from "./bindings/Scope";
 import type { Survey } from "./bindings/Survey";
@@ -40,7 +39,6 @@ export class BackupForm {
   survey = $state.raw<Survey | null>(null);
   sourceFailure = $state.raw<Failure | null>(null);
   outlook = $state.raw<Outlook | null>(null);
-  nameProblem = $state.raw<ErrorReport | null>(null);
 
   readonly needed = $derived(
     this.survey === null
@@ -56,9 +54,7 @@ export class BackupForm {
   #preferredArchiveDir: string | null = null;
   #looks = 0;
   #outlooks = 0;
-  #names = 0;
   #outlookTimer: ReturnType<typeof setTimeout> | undefined;
-  #nameTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes over the folders that the settings offer. */
   prefer(archiveDir: string | null, keyDir: string | null): void {
@@ -125,19 +121,9 @@ export class BackupForm {
     this.foresee();
   }
 
-  /** Takes a name, and has it judged once typing is over. */
   chooseName(name: string): void {
     this.name = name;
-    const check = ++this.#names;
-    clearTimeout(this.#nameTimer);
-    if (name === "") {
-      this.nameProblem = null;
-      return;
-    }
-    this.#nameTimer = setTimeout(async () => {
-      const problem = await api.checkName(name).catch(() => null);
-      if (check === this.#names) this.nameProblem = problem;
-    }, TYPED);
+    this.foresee();
   }
 
   /** Has the destination looked at, once typing is over. */
@@ -153,8 +139,10 @@ export class BackupForm {
       this.outlook = null;
       return;
     }
+    const keyDir = this.keyDir.trim() || null;
+    const [name, source] = [this.name || null, this.survey?.database ?? null];
     const outlook = await api
-      .destinationOutlook(archiveDir, this.keyDir.trim() || null, this.survey?.database ?? null, this.needed)
+      .destinationOutlook({ archiveDir, keyDir, name, source, needed: this.needed })
       .catch(() => null);
     if (call === this.#outlooks) this.outlook = outlook;
   }
@@ -174,13 +162,8 @@ export class BackupForm {
     };
   }
 
-  /** Whether the archive goes where the server itself would put it. */
-  get usesOwnBackupsFolder(): boolean {
-    return this.archiveDir.trim() === this.#ownBackupsFolder();
-  }
-
   #ownBackupsFolder(): string {
-    return this.survey === null ? "" : joinPath(this.survey.root, "content", "backups");
+    return this.survey === null ? "" : ownBackupsFolder(this.survey);
   }
 
   #obstacleNow(): Obstacle | null {
@@ -190,8 +173,8 @@ export class BackupForm {
     if (this.source.trim() !== this.lookedAt) return "changed";
     if (this.survey.incomplete && !this.allowMissing) return "incomplete";
     if (this.archiveDir.trim() === "") return "noFolder";
-    if (this.nameProblem !== null) return "badName";
-    const { archive, key } = this.outlook ?? {};
+    const { archive, key, name_problem } = this.outlook ?? {};
+    if (name_problem) return "badName";
     if (archive?.problem) return archive.problem.code === "no_space" ? "noSpace" : "archiveProblem";
     if (key?.problem) return "keyProblem";
     if (archive && archive.free_bytes !== null && this.needed !== null && archive.free_bytes < this.needed)
@@ -199,3 +182,6 @@ export class BackupForm {
     return null;
   }
 }
+
+/** Where a server itself puts its backups. */
+export const ownBackupsFolder = (survey: Survey) => joinPath(survey.root, "content", "backups");

@@ -4,7 +4,7 @@ import * as api from "./api";
 import type { AppState } from "./bindings/AppState";
 import type { Settings } from "./bindings/Settings";
 import { asFailure, type Failure } from "./errors";
-import { BackupForm } from "./form.svelte";
+import { BackupForm, ownBackupsFolder } from "./form.svelte";
 import { BackupJob } from "./job.svelte";
 import { plain } from "./text";
 
@@ -39,7 +39,7 @@ export class Session {
   readonly job = new BackupJob();
   readonly #systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  /** Loads the settings and looks at the source that was used last. */
+  /** Loads the settings and looks at the source that the program was started with, or at the one used last. */
   async open(): Promise<void> {
     this.#systemIsDark.addEventListener("change", () => this.#dress());
     try {
@@ -53,7 +53,7 @@ export class Session {
     this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
     this.opened = true;
     const source = this.app?.demo ?? this.settings.last_source ?? this.app?.data_dir_last ?? null;
-    if (source !== null) void this.form.look(source);
+    if (source !== null) void this.look(source);
   }
 
   /** Changes settings, at once and on disk. */
@@ -67,7 +67,7 @@ export class Session {
     await this.#save();
   }
 
-  /** Looks at a source that the person named, and remembers it if it is one. */
+  /** Looks at a source and remembers it if it is one. */
   async look(path: string): Promise<void> {
     if (!(await this.form.look(path))) return;
     const source = this.form.lookedAt ?? path;
@@ -101,13 +101,6 @@ export class Session {
   /** Begins the backup that the form describes. */
   async start(): Promise<void> {
     if (this.form.obstacle !== null) return;
-    const { archiveDir, keyDir } = this.form;
-    const archive_dir = this.form.usesOwnBackupsFolder ? this.settings.archive_dir : archiveDir.trim();
-    const key_dir = keyDir.trim() || null;
-    if (archive_dir !== this.settings.archive_dir || key_dir !== this.settings.key_dir) {
-      this.settings = { ...this.settings, archive_dir, key_dir };
-      void this.#save();
-    }
     await this.#run(() => this.job.start(this.form.request(this.settings.verify), this.form.survey));
   }
 
@@ -159,7 +152,20 @@ export class Session {
     this.#running = work();
     await this.#running;
     this.closing = false;
+    this.#rememberFolders();
     this.#tell();
+  }
+
+  /** The folders in which a backup was written are the next one's; those in which one failed are not. */
+  #rememberFolders(): void {
+    const { report, request, survey } = this.job;
+    if (report === null || request === null) return;
+    const own = survey !== null && request.archive_dir === ownBackupsFolder(survey);
+    const archive_dir = own ? this.settings.archive_dir : request.archive_dir;
+    const { key_dir } = request;
+    if (archive_dir === this.settings.archive_dir && key_dir === this.settings.key_dir) return;
+    this.settings = { ...this.settings, archive_dir, key_dir };
+    void this.#save();
   }
 
   /** Says how a backup ended to a person who looks elsewhere. */

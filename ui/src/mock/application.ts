@@ -57,17 +57,9 @@ async function answer(
       return {
         ...samples.outlook,
         key_beside_archive: args.keyDir === null,
+        name_problem: String(args.name).includes("/") ? samples.badName(String(args.name)) : null,
         ...scenario.outlook,
       };
-    case "check_name":
-      return String(args.name).includes("/")
-        ? {
-            code: "bad_name",
-            message: "bad",
-            advice: "",
-            params: { name: args.name, problem: "it is a path; choose the folder separately" },
-          }
-        : null;
     case "start_backup":
       return backup(args.request as BackupRequest, args.onEvent as Channel, scenario);
     case "cancel_backup":

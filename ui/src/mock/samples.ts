@@ -92,6 +92,7 @@ export const outlook: Outlook = {
   same_disk: false,
   key_beside_archive: false,
   default_name: "backup_1795500391",
+  name_problem: null,
 };
 
 export const verification: Verification = {
@@ -150,6 +151,20 @@ export const notCfms: ErrorReport = {
   message: "/home/operator/photos/app.db is not a CFMS database: it has no table documents",
   advice: "Choose the folder that the CFMS server runs in, or the app.db in it.",
   params: { path: "/home/operator/photos/app.db", problem: "it has no table documents" },
+};
+
+export const badName = (name: string): ErrorReport => ({
+  code: "bad_name",
+  message: `"${name}" cannot be the name of a backup: it is a path; choose the folder separately`,
+  advice: "Choose another name, or leave it empty: it is then made of the time.",
+  params: { name, problem: "it is a path; choose the folder separately" },
+});
+
+export const nameTaken: ErrorReport = {
+  code: "already_exists",
+  message: "/media/backup/cfms/nightly.cfms.enc exists already",
+  advice: "Choose another name; existing backups and keys are never overwritten.",
+  params: { path: "/media/backup/cfms/nightly.cfms.enc" },
 };
 
 export const cancelled: ErrorReport = { code: "cancelled", message: "cancelled", advice: null, params: {} };
