@@ -69,6 +69,9 @@ export const reasons: Record<string, string> = {
   "an earlier run died before its archive was finished; this key opens nothing that was published beside it":
     "先前一次备份在归档完成前中断；此密钥文件打不开与它放在一起的任何归档",
   "the disk returned something else than was written": "从磁盘读回的数据与写入的不同",
+  "somebody put another folder in its place": "有人在该位置放置了另一个文件夹",
+  "its folder was renamed or replaced while the backup was written; it is where the report says":
+    "写入备份期间，其文件夹被重命名或替换；文件实际位于报告所示的路径",
   "somebody replaced the file while it was written": "写入期间文件被他人替换",
   "the writing thread ended unexpectedly": "写入线程意外结束",
   "writing the archive has stopped": "归档的写入已停止",
