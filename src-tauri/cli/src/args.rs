@@ -134,7 +134,8 @@ pub(crate) struct CreateArgs {
     /// Take a backup that lacks most contents as done, with warnings
     #[arg(long)]
     pub(crate) allow_missing: bool,
-    /// Also read contents below this folder, where the database names files outside the server's own; repeatable
+    /// Also read files below this folder, where the database, config.toml or the link content leads out of the server's
+    /// own; repeatable
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_outside: Vec<PathBuf>,
     /// Refuse a destination on the disk that the server's data lie on

@@ -161,7 +161,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     let snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
     job.settle();
     let contents = Contents::look_at(source, &snapshot, options, job)?;
-    let mut members = Members::prepare(source, &snapshot, contents, options.scope, created_at, job)?;
+    let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
     let expected = archive_size(members.footprint());
     check_space(destination, expected, same_disk)?;
     plan(&snapshot, expected, options, job);

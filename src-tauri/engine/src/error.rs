@@ -353,7 +353,9 @@ impl Error {
             Self::ContentsInS3 { .. } => {
                 "Back up the bucket with the tools of its provider. --allow-missing makes a backup of all but the contents."
             }
-            Self::Config { .. } => "Mend config.toml; the server cannot start with it either.",
+            Self::Config { .. } => {
+                "Mend config.toml (the server cannot start with it either), or put the file itself where a link is."
+            }
             Self::DatabaseLocked { .. } => "Try again when the program that holds it has finished.",
             Self::DatabaseDamaged { .. } => {
                 "Check it with: sqlite3 app.db 'PRAGMA integrity_check'. Keep the newest older backup safe."

@@ -37,6 +37,18 @@ impl Warning {
     }
 }
 
+/// Bytes of a path or a title that are shown. No file's path is longer; a row may say anything.
+pub(crate) const MOST_SHOWN: usize = 4096;
+
+/// `text` as far as it is shown.
+pub(crate) fn bounded(mut text: String) -> String {
+    if text.len() > MOST_SHOWN {
+        text.truncate(text.floor_char_boundary(MOST_SHOWN));
+        text.push('…');
+    }
+    text
+}
+
 /// The machine's name of a [`Warning`], stable across releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +61,7 @@ pub enum WarningCode {
     Unreadable,
     /// What lies at the path is no regular file: a directory, a pipe, a device.
     NotAFile,
-    /// The path leads out of the server's folder, or through a link, and was not read.
+    /// The path leads out of the server's folder, through a link, or to a file of the server's own, and was not read.
     Outside,
     /// An upload that never finished has no content. It is in the manifest and is no warning.
     Unfinished,
@@ -71,5 +83,17 @@ impl WarningCode {
     /// Whether the archive lacks the content that the warning is about.
     pub fn content_is_lacking(self) -> bool {
         matches!(self, Self::Missing | Self::Unreadable | Self::NotAFile | Self::Outside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(bounded("短".to_owned()), "短");
+        let long = bounded("长".repeat(1_000_000));
+        assert!(long.len() <= MOST_SHOWN + '…'.len_utf8() && long.ends_with("长…"));
     }
 }

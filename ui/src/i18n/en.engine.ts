@@ -14,7 +14,7 @@ export const warnings: WarningTexts = {
   missing: "Its content is missing on disk; the entry is kept.",
   unreadable: "Its content cannot be read; the entry is kept.",
   not_a_file: "What lies there is no regular file; the entry is kept.",
-  outside: "Its content lies outside the server’s folder and is not read; the entry is kept.",
+  outside: "Its path leads out of the server’s folder, or to a file of the server’s own, and is not read.",
   unfinished: "Its upload never finished, so it has no content; nothing is lost.",
   changed: "Its content changed while it was read; what was read is stored.",
   sha256_mismatch: "Its content does not match the SHA-256 that the server recorded.",
@@ -83,7 +83,8 @@ export const errors: ErrorTexts = {
   },
   config: {
     title: (p, _action, problem) => `${path(p.path)} cannot be understood: ${problem}`,
-    advice: () => "Mend config.toml; the server cannot start with it either.",
+    advice: () =>
+      "Mend config.toml (the server cannot start with it either), or put the file itself where a link is.",
   },
   database_locked: {
     title: (p) => `The database ${path(p.path)} stayed locked for ${p.seconds ?? "?"} s`,

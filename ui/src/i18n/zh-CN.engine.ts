@@ -14,7 +14,7 @@ export const warnings: WarningTexts = {
   missing: "磁盘上缺少内容；条目已保留。",
   unreadable: "内容无法读取；条目已保留。",
   not_a_file: "该路径不是普通文件；条目已保留。",
-  outside: "内容位于服务器文件夹之外，未读取；条目已保留。",
+  outside: "其路径指向服务器文件夹之外，或指向服务器自身的文件，因此未读取。",
   unfinished: "上传从未完成，没有内容；不会因此丢失数据。",
   changed: "内容在读取过程中发生变化；已保存读到的内容。",
   sha256_mismatch: "内容与服务器记录的 SHA-256 不符。",
@@ -108,7 +108,7 @@ export const errors: ErrorTexts = {
   },
   config: {
     title: (p, _action, problem) => `无法解析 ${path(p.path)}：${problem}`,
-    advice: () => "请修正 config.toml；否则服务器也无法启动。",
+    advice: () => "请修正 config.toml（否则服务器也无法启动）；如果它是链接，请换成文件本身。",
   },
   database_locked: {
     title: (p) => `数据库 ${path(p.path)} 持续被锁定达 ${p.seconds ?? "?"} 秒`,

@@ -61,8 +61,7 @@ impl Found {
                 self.in_part.push((row.id.clone(), code, reason.clone()));
             }
         }
-        let (document_id, title) = row.document.map(|owner| (owner.document_id, owner.title)).unzip();
-        let warning = Warning { code, file_id: Some(row.id), document_id, title, path: Some(row.path), reason };
+        let warning = Warning::of_content(row, code, reason);
         job.warn(&warning);
         self.note(warning);
         record
@@ -86,7 +85,7 @@ pub(super) fn reason_of(code: WarningCode) -> &'static str {
         WarningCode::Missing => "not on disk",
         WarningCode::Unreadable => "could not be read",
         WarningCode::NotAFile => "not a regular file",
-        WarningCode::Outside => "outside the server's folder, or behind a link",
+        WarningCode::Outside => "outside the server's folder, behind a link, or a file of the server's own",
         WarningCode::Unfinished => "its upload never finished",
         _ => "not in the archive",
     }

@@ -126,10 +126,11 @@ impl<'a> Members<'a> {
         source: &'a ServerData,
         snapshot: &'a Snapshot,
         contents: Contents,
-        scope: Scope,
+        options: &Options,
         created_at: f64,
         job: &Job,
     ) -> Result<Self> {
+        let scope = options.scope;
         let counts = snapshot.counts();
         let metadata = Metadata {
             version: "1.0".to_owned(),
@@ -161,24 +162,20 @@ impl<'a> Members<'a> {
         if scope == Scope::WholeServer {
             members.footprint += member_footprint("server/app.db".len(), snapshot.size());
             for file in source.server_files() {
-                members.open_server_file(source, &file);
+                members.open_server_file(source, &file, &options.allow_outside);
             }
         }
         Ok(members)
     }
 
-    fn open_server_file(&mut self, source: &ServerData, file: &ServerFile) {
-        match source.open_server_file(file) {
+    fn open_server_file(&mut self, source: &ServerData, file: &ServerFile, allow_outside: &[PathBuf]) {
+        match source.open_server_file(file, allow_outside) {
             Ok(Some(content)) => {
                 self.footprint += member_footprint(file.member.len(), content.size);
                 self.server_files.push((file.member, content));
             }
             Ok(None) => {}
-            Err(Refusal { reason, .. }) => {
-                let mut warning = Warning::new(WarningCode::ServerFileMissing, reason);
-                warning.path = Some(file.path.display().to_string());
-                self.found.note(warning);
-            }
+            Err(refusal) => self.found.note(file.warning(refusal)),
         }
     }
 

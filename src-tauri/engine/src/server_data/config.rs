@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::open_nonblocking;
+use super::open_beneath;
 use crate::error::{Error, Result};
 
 /// Where a server without a configuration keeps its database.
@@ -28,12 +28,14 @@ impl Config {
     /// Reads the `config.toml` in `root`, if there is one.
     pub(super) fn read(root: &Path) -> Result<Self> {
         let path = root.join("config.toml");
-        let file = match open_nonblocking(&path) {
+        let unusable = |problem: String| Error::Config { path: path.clone(), problem };
+        let file = match open_beneath(root, "config.toml") {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            // Who may write in the folder could have root read any file, and repeat a line of it in an error.
+            Err(_) if path.is_symlink() => return Err(unusable("it is a link, and links are not followed".to_owned())),
             Err(error) => return Err(Error::io("read", path, error)),
         };
-        let unusable = |problem: String| Error::Config { path: path.clone(), problem };
         if !file.metadata().map_err(|e| Error::io("read", &path, e))?.is_file() {
             return Err(unusable("it is not a file".to_owned()));
         }

@@ -10,6 +10,7 @@ use super::owned;
 use super::rows::{Failure, each_file, text_of};
 use super::snapshot::Snapshot;
 use crate::error::Result;
+use crate::warning::{Warning, WarningCode, bounded};
 
 /// Folders above a document that are shown. Deeper ones are left out in the middle.
 const MAX_SHOWN_DEPTH: usize = 16;
@@ -62,6 +63,14 @@ pub(crate) struct ContentOwner {
     pub(crate) title: String,
     /// Folders and title, to be shown: `财务 / 2026 / 预算`.
     pub(crate) place: String,
+}
+
+impl Warning {
+    /// About the content of `row`.
+    pub(crate) fn of_content(row: ContentRow, code: WarningCode, reason: String) -> Self {
+        let (document_id, title) = row.document.map(|owner| (owner.document_id, bounded(owner.title))).unzip();
+        Self { code, file_id: Some(row.id), document_id, title, path: Some(bounded(row.path)), reason }
+    }
 }
 
 impl ContentIndex {

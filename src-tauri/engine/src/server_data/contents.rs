@@ -1,9 +1,10 @@
 //! The contents that rows of `files` name, opened without trusting a word of those rows.
 //!
 //! Whoever can write a row could name `/etc/shadow`, and a backup runs as root. So a path is walked part by part from a held
-//! handle of the data directory, through no link, and only a regular file is opened at its end. `content` itself may be a
-//! link: administrators move it to a larger disk. Folders outside are used only where the person running the backup named
-//! them, and in the same way.
+//! handle of the data directory, through no link, and only a regular file is opened at its end; not one that is the
+//! server's [own](super::own). `content` itself may be a link: administrators move it to a larger disk. It is read there
+//! with the rights of the data folder's [owner](super::owner), who may have set the link. Folders outside are used only
+//! where the person running the backup named them, and in the same way.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,29 +12,27 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, FileType, OpenOptions};
-use nix::errno::Errno;
+use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::{Access, AtFlags, accessat};
 
 use super::content_index::ContentRow;
+use super::own::{FileId, Own, id_of};
+use super::owner::Owner;
+use super::refusal::{
+    Refusal, Trouble, check_kind, missing, not_a_file, outside, outside_for_owner, own_file, too_long,
+};
 use crate::error::{Error, Result};
-use crate::warning::WarningCode;
+use crate::warning::{MOST_SHOWN, bounded};
 
 /// Folders that are held open. A server has one a month.
 const MAX_OPEN: usize = 64;
 /// The folder of a data directory that may be a link.
 const CONTENT: &str = "content";
-
-/// Why a content was not opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: WarningCode,
-    pub(crate) reason: String,
-}
 
 /// A regular file, open for reading.
 #[derive(Debug)]
@@ -42,6 +41,7 @@ pub(crate) struct OpenContent {
     /// Bytes that it had when it was opened.
     pub(crate) size: u64,
     pub(crate) modified: SystemTime,
+    id: FileId,
     stamp: Stamp,
 }
 
@@ -53,20 +53,31 @@ type Stamp = (u64, i64, i64, i64, i64);
 pub(crate) struct Contents {
     /// The data directory, `content` where that is a link, and the folders outside that are allowed.
     roots: Vec<Root>,
-    /// Whether `content` is a link that leads nowhere.
-    content_is_dangling: bool,
+    /// Why nothing below `content` is opened, where that is a link.
+    content_refusal: Option<Refusal>,
+    own: Own,
+    owner: Option<Arc<Owner>>,
     /// Root is refused nothing that could be asked beforehand.
     reads_everything: bool,
-    open_folders: RefCell<HashMap<(usize, String), Dir>>,
+    open_folders: RefCell<HashMap<(usize, String), Held>>,
+}
+
+/// An open folder.
+#[derive(Debug)]
+struct Held {
+    dir: Dir,
+    id: FileId,
 }
 
 /// A folder below which contents are opened.
 #[derive(Debug)]
 struct Root {
-    dir: Dir,
+    held: Held,
     /// What it is called, and what it is called without links: rows may say either.
     names: [PathBuf; 2],
     kind: RootKind,
+    /// Whose rights are used below it; none: this process's own.
+    reader: Option<Arc<Owner>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,28 +97,32 @@ struct Place {
 }
 
 impl Contents {
-    pub(super) fn below(root: &Path, allow_outside: &[PathBuf]) -> Result<Self> {
+    /// What is `own` is refused, as is what lies outside of `root` and of the folders `allow_outside`.
+    pub(super) fn below(root: &Path, allow_outside: &[PathBuf], own: Own) -> Result<Self> {
         let mut contents = Self {
             roots: Vec::new(),
-            content_is_dangling: false,
+            content_refusal: None,
+            own,
+            owner: None,
             reads_everything: rustix::process::geteuid().is_root(),
             open_folders: RefCell::default(),
         };
         contents.add(root, RootKind::Data).map_err(|e| Error::io("read", root, e))?;
-        let content = root.join(CONTENT);
-        if content.is_symlink() {
-            match contents.add(&content, RootKind::Content) {
-                Ok(()) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    contents.content_is_dangling = true;
-                }
-                Err(error) => return Err(Error::io("read", content, error)),
-            }
-        }
+        let owner = Owner::to_ask(&contents.roots[0].held.dir).map_err(|e| Error::io("read", root, e))?;
+        contents.owner = owner.map(Arc::new);
         for folder in allow_outside {
             contents.add(folder, RootKind::Outside).map_err(|e| Error::io("read", folder, e))?;
         }
+        let content = root.join(CONTENT);
+        if content.is_symlink() {
+            contents.content_refusal = contents.follow_content(&content).err();
+        }
         Ok(contents)
+    }
+
+    /// Who owns the data folder, if files outside of it are to be read with his rights.
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_deref()
     }
 
     /// Opens the content of `row`.
@@ -117,10 +132,12 @@ impl Contents {
 
     /// How large the content of `row` is, in bytes, if it could be opened.
     pub(crate) fn size_of(&self, row: &ContentRow) -> Result<u64, Refusal> {
-        self.at(&row.path, |folder, name| {
+        self.at(&row.path, |folder, name, reader| {
+            let reads_everything = self.reads_everything && reader.is_none();
             let found = folder.symlink_metadata(name)?;
             check_kind(found.file_type())?;
-            let is_refused = !self.reads_everything
+            self.refuse_own(id_in(&found))?;
+            let is_refused = !reads_everything
                 && accessat(folder, name, Access::READ_OK, AtFlags::EACCESS) == Err(rustix::io::Errno::ACCESS);
             if is_refused { Err(Trouble::Io(ErrorKind::PermissionDenied.into())) } else { Ok(found.len()) }
         })
@@ -134,7 +151,7 @@ impl Contents {
                 root.join(CONTENT).join(place.folder).join(place.name)
             }
             Ok(place) => self.roots[place.root].names[0].join(place.folder).join(place.name),
-            Err(_) => root.join(row.path.replace('\\', "/")),
+            Err(_) => root.join(bounded(row.path.replace('\\', "/"))),
         }
     }
 
@@ -142,7 +159,7 @@ impl Contents {
     pub(super) fn folder_to_allow(&self, row: &ContentRow) -> Option<PathBuf> {
         let shown = self.shown_path(row);
         let real = shown.canonicalize().ok()?;
-        if !real.is_file() {
+        if !real.is_file() || self.own.holds(&real) {
             return None;
         }
         // Through a link in the data directory: where it leads. Rows of a server that was moved: its old content folder.
@@ -155,7 +172,7 @@ impl Contents {
     }
 
     pub(super) fn open_path(&self, path: &str) -> Result<OpenContent, Refusal> {
-        self.at(path, |folder, name| {
+        self.at(path, |folder, name, _| {
             let mut options = OpenOptions::new();
             options.read(true).follow(FollowSymlinks::No).nonblock(true);
             let file = match folder.open_with(name, &options) {
@@ -166,19 +183,68 @@ impl Contents {
                     return Err(error.into());
                 }
             };
-            OpenContent::of_file(file).map_err(Trouble::Refused)
+            let content = OpenContent::of_file(file).map_err(Trouble::Refused)?;
+            self.refuse_own(content.id)?;
+            Ok(content)
         })
     }
 
     fn add(&mut self, path: &Path, kind: RootKind) -> io::Result<()> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+        self.add_open(dir, path, kind, None)
+    }
+
+    fn add_open(&mut self, dir: Dir, path: &Path, kind: RootKind, reader: Option<Arc<Owner>>) -> io::Result<()> {
         let names = [std::path::absolute(path)?, path.canonicalize()?];
-        self.roots.push(Root { dir, names, kind });
+        self.roots.push(Root { held: Held::of(dir)?, names, kind, reader });
         Ok(())
     }
 
+    /// Opens the folder that the link `content` leads to.
+    fn follow_content(&mut self, content: &Path) -> Result<(), Refusal> {
+        let unreadable = |error: io::Error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                missing("the folder content is a link that leads nowhere")
+            }
+            ErrorKind::PermissionDenied => outside_for_owner("the folder content is a link out of the server's folder"),
+            _ => Trouble::Io(error).refusal(),
+        };
+        let real = content.canonicalize().map_err(unreadable)?;
+        if let Some(allowed) = self.below_allowed(&real).map_err(|trouble| trouble.refusal())? {
+            return self.add_open(allowed, content, RootKind::Content, None).map_err(unreadable);
+        }
+        let open = || Dir::open_ambient_dir(content, ambient_authority());
+        let opened = match &self.owner {
+            Some(owner) => owner.acting(open).and_then(|opened| opened),
+            None => open(),
+        };
+        opened
+            .and_then(|dir| {
+                let reader = self.owner.clone();
+                self.add_open(dir, content, RootKind::Content, reader)
+            })
+            .map_err(unreadable)
+    }
+
+    /// The folder `real`, if it is one that is allowed or lies below one.
+    fn below_allowed(&self, real: &Path) -> Result<Option<Dir>, Trouble> {
+        let allowed = self.roots.iter().filter(|root| root.kind == RootKind::Outside);
+        for root in allowed {
+            match real.strip_prefix(&root.names[1]).ok().map(Path::to_str) {
+                Some(Some("")) => return Ok(Some(root.held.dir.try_clone()?)),
+                Some(Some(below)) => return Ok(Some(walk(&root.held, below, &self.own)?.dir)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn refuse_own(&self, id: FileId) -> Result<(), Trouble> {
+        if self.own.is_file(id) { Err(Trouble::Refused(own_file())) } else { Ok(()) }
+    }
+
     /// Does `act` in the folder that `path` leads to, with the last part of it.
-    fn at<T>(&self, path: &str, act: impl Fn(&Dir, &str) -> Result<T, Trouble>) -> Result<T, Refusal> {
+    fn at<T>(&self, path: &str, act: impl Fn(&Dir, &str, Option<&Owner>) -> Result<T, Trouble>) -> Result<T, Refusal> {
         let place = self.locate(path)?;
         let outcome = self.at_place(&place, &act);
         let outcome = match outcome {
@@ -191,21 +257,48 @@ impl Contents {
         outcome.map_err(|trouble| trouble.refusal())
     }
 
-    fn at_place<T>(&self, place: &Place, act: impl Fn(&Dir, &str) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        let root = &self.roots[place.root].dir;
+    fn at_place<T>(
+        &self,
+        place: &Place,
+        act: impl Fn(&Dir, &str, Option<&Owner>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let root = &self.roots[place.root];
+        let Some(reader) = &root.reader else { return self.within(root, place, act) };
+        let outcome = reader.acting(|| self.within(root, place, act)).map_err(Trouble::Io);
+        match outcome.and_then(|outcome| outcome) {
+            Err(Trouble::Io(error)) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(Trouble::Refused(outside_for_owner("it lies behind the link content, outside the server's folder")))
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn within<T>(
+        &self,
+        root: &Root,
+        place: &Place,
+        act: impl Fn(&Dir, &str, Option<&Owner>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let act = |held: &Held| match self.own.is_named(held.id, &place.name) {
+            true => Err(Trouble::Refused(own_file())),
+            false => act(&held.dir, &place.name, root.reader.as_deref()),
+        };
+        if self.own.is_folder(root.held.id) {
+            return Err(Trouble::Refused(own_file()));
+        }
         if place.folder.is_empty() {
-            return act(root, &place.name);
+            return act(&root.held);
         }
         let mut open_folders = self.open_folders.borrow_mut();
         let key = (place.root, place.folder.clone());
         if let Some(folder) = open_folders.get(&key) {
-            return act(folder, &place.name);
+            return act(folder);
         }
         if open_folders.len() >= MAX_OPEN {
             open_folders.clear();
         }
-        let folder = walk(root, &place.folder)?;
-        act(open_folders.entry(key).or_insert(folder), &place.name)
+        let folder = walk(&root.held, &place.folder, &self.own)?;
+        act(open_folders.entry(key).or_insert(folder))
     }
 
     /// Where a place really is, if a link on its way leads below a folder that is allowed.
@@ -218,6 +311,9 @@ impl Contents {
     fn locate(&self, path: &str) -> Result<Place, Refusal> {
         if path.contains('\0') {
             return Err(missing("its path contains a NUL character"));
+        }
+        if path.len() >= MOST_SHOWN {
+            return Err(too_long());
         }
         // Servers on Windows write the separator of theirs.
         let path = path.replace('\\', "/");
@@ -252,8 +348,8 @@ impl Contents {
         if !is_data || first != CONTENT {
             return Ok(place);
         }
-        if self.content_is_dangling {
-            return Err(missing("the folder content is a link that leads nowhere"));
+        if let Some(refusal) = &self.content_refusal {
+            return Err(refusal.clone());
         }
         match self.roots.iter().position(|root| root.kind == RootKind::Content) {
             Some(root) if !place.folder.is_empty() => {
@@ -304,7 +400,7 @@ impl OpenContent {
             return Err(not_a_file("it is no regular file"));
         }
         let modified = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Ok(Self { file, size: found.len(), modified, stamp: stamp(&found) })
+        Ok(Self { file, size: found.len(), modified, id: id_of(&found), stamp: stamp(&found) })
     }
 
     /// Whether it was written to, or another put in its place, since it was opened.
@@ -323,80 +419,34 @@ fn plain_parts(path: &str) -> Option<Vec<&str>> {
     (!parts.contains(&"..")).then_some(parts)
 }
 
-/// Goes down from `root`, one folder after the other.
-fn walk(root: &Dir, folder: &str) -> Result<Dir, Trouble> {
-    let mut held: Option<Dir> = None;
+impl Held {
+    fn of(dir: Dir) -> io::Result<Self> {
+        let id = id_in(&dir.dir_metadata()?);
+        Ok(Self { dir, id })
+    }
+}
+
+/// Goes down from `root`, one folder after the other, and into none that is the server's own.
+fn walk(root: &Held, folder: &str, own: &Own) -> Result<Held, Trouble> {
+    let mut held: Option<Held> = None;
     for name in folder.split('/') {
-        let from = held.as_ref().unwrap_or(root);
+        let from = &held.as_ref().unwrap_or(root).dir;
         let next = from.open_dir_nofollow(name).map_err(|error| match from.symlink_metadata(name) {
             Ok(found) if found.file_type().is_symlink() => Trouble::Link(name.to_owned()),
             Ok(found) if !found.is_dir() => Trouble::Refused(missing(&format!("{name:?} on its way is no folder"))),
             _ => Trouble::Io(error),
         })?;
+        let next = Held::of(next)?;
+        if own.is_folder(next.id) {
+            return Err(Trouble::Refused(own_file()));
+        }
         held = Some(next);
     }
     // `split` gives one part at least.
     held.ok_or_else(|| Trouble::Io(ErrorKind::NotFound.into()))
 }
 
-fn check_kind(kind: FileType) -> Result<(), Trouble> {
-    if kind.is_file() {
-        Ok(())
-    } else if kind.is_symlink() {
-        Err(Trouble::Link(String::new()))
-    } else if kind.is_dir() {
-        Err(Trouble::Refused(not_a_file("there is a folder in its place")))
-    } else {
-        Err(Trouble::Refused(not_a_file("there is a pipe, a socket or a device in its place")))
-    }
-}
-
-/// What stood in the way.
-enum Trouble {
-    Io(io::Error),
-    /// A link of that name; the last part of the path if the name is empty.
-    Link(String),
-    Refused(Refusal),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl Trouble {
-    fn refusal(self) -> Refusal {
-        match self {
-            Self::Refused(refusal) => refusal,
-            Self::Link(name) if name.is_empty() => outside("it is a link, and links are not followed"),
-            Self::Link(name) => {
-                outside(&format!("its path leads through the link {name:?}, and links are not followed"))
-            }
-            Self::Io(error) if error.kind() == ErrorKind::NotFound => missing("it is not on disk"),
-            Self::Io(error) if error.raw_os_error() == Some(Errno::ENAMETOOLONG as i32) => {
-                missing("its path is longer than any file's can be")
-            }
-            // Replaced by a link between the look and the opening.
-            Self::Io(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
-                outside("it is a link, and links are not followed")
-            }
-            Self::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Refusal { code: WarningCode::Unreadable, reason: "no permission to read it".to_owned() }
-            }
-            Self::Io(error) => Refusal { code: WarningCode::Unreadable, reason: format!("it cannot be read: {error}") },
-        }
-    }
-}
-
-fn missing(reason: &str) -> Refusal {
-    Refusal { code: WarningCode::Missing, reason: reason.to_owned() }
-}
-
-fn outside(reason: &str) -> Refusal {
-    Refusal { code: WarningCode::Outside, reason: reason.to_owned() }
-}
-
-fn not_a_file(reason: &str) -> Refusal {
-    Refusal { code: WarningCode::NotAFile, reason: reason.to_owned() }
+fn id_in(found: &cap_std::fs::Metadata) -> FileId {
+    use cap_std::fs::MetadataExt as _;
+    (found.dev(), found.ino())
 }

@@ -12,6 +12,10 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
 use crate::error::{Error, Result};
 use crate::job::Job;
 
@@ -23,8 +27,11 @@ mod copy;
 mod json;
 mod lock;
 mod missing;
+mod own;
 mod owned;
+mod owner;
 mod private_folder;
+mod refusal;
 mod rows;
 mod server_files;
 mod snapshot;
@@ -35,9 +42,11 @@ mod tests;
 
 use config::Config;
 pub(crate) use content_index::{ContentIndex, ContentRow, WhichContents};
-pub(crate) use contents::{Contents, OpenContent, Refusal};
+pub(crate) use contents::{Contents, OpenContent};
 pub(crate) use lock::SourceLock;
 pub(crate) use missing::{MissingBelow, is_incomplete};
+use own::Own;
+pub(crate) use refusal::Refusal;
 pub(crate) use server_files::ServerFile;
 pub(crate) use snapshot::Snapshot;
 pub use survey::Survey;
@@ -129,7 +138,8 @@ impl ServerData {
 
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.
     pub(crate) fn contents(&self, allow_outside: &[PathBuf]) -> Result<Contents> {
-        Contents::below(&self.root, allow_outside)
+        let files = self.server_files().into_iter().map(|file| file.path);
+        Contents::below(&self.root, allow_outside, Own::of(&self.root, &self.database, files))
     }
 
     /// The files that make a backup one of the whole server, there or not.
@@ -137,9 +147,14 @@ impl ServerData {
         server_files::list(&self.root, &self.config)
     }
 
-    /// Opens one of them; `None` where it is absent and nobody names it.
-    pub(crate) fn open_server_file(&self, file: &ServerFile) -> Result<Option<OpenContent>, Refusal> {
-        server_files::open(&self.root, file)
+    /// Opens one of them; `None` where it is absent and nobody names it. Outside the server's folder it is opened if the
+    /// folder's owner could read it, or below one of `allow_outside`.
+    pub(crate) fn open_server_file(
+        &self,
+        file: &ServerFile,
+        allow_outside: &[PathBuf],
+    ) -> Result<Option<OpenContent>, Refusal> {
+        server_files::open(&self.root, file, allow_outside)
     }
 }
 
@@ -149,4 +164,12 @@ fn open_nonblocking(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     // The flags of open(2) are small positive numbers.
     File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Opens the file `name` in `folder`, which is no link, in the same way.
+fn open_beneath(folder: &Path, name: &str) -> std::io::Result<File> {
+    let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    Ok(folder.open_with(name, &options)?.into_std())
 }

@@ -4,9 +4,12 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
-use super::contents::{Contents, OpenContent, Refusal};
+use super::contents::{Contents, OpenContent};
 use super::open_nonblocking;
-use crate::warning::WarningCode;
+use super::own::Own;
+use super::owner::Owner;
+use super::refusal::{Refusal, outside_for_owner};
+use crate::warning::{Warning, WarningCode, bounded};
 
 /// Bytes that such a file may have: more is some mistake in the configuration.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
@@ -36,15 +39,22 @@ pub(super) fn list(root: &Path, config: &Config) -> Vec<ServerFile> {
     ]
 }
 
-/// Opens `file`. The configuration is its administrator's own, so that its files may be anywhere and be links; only in
-/// `content/`, where the server writes on behalf of others, no link is followed.
-pub(super) fn open(root: &Path, file: &ServerFile) -> Result<Option<OpenContent>, Refusal> {
-    let content = if file.path.starts_with(root.join("content")) {
-        Contents::below(root, &[])
-            .map_err(|error| Refusal { code: WarningCode::Unreadable, reason: error.to_string() })
-            .and_then(|contents| contents.open_path(&file.path.to_string_lossy()))
-    } else {
-        open_nonblocking(&file.path).map_err(|error| refusal(&error)).and_then(OpenContent::of_file)
+/// Opens `file`: beneath the server's folder, or one of those allowed, through no link. What `config.toml` names elsewhere,
+/// or behind a link, is opened with the rights of the folder's [owner](super::owner); nothing in `content/` though, where
+/// the server writes on behalf of others.
+pub(super) fn open(root: &Path, file: &ServerFile, allow_outside: &[PathBuf]) -> Result<Option<OpenContent>, Refusal> {
+    let folders = Contents::below(root, allow_outside, Own::default())
+        .map_err(|error| Refusal { code: WarningCode::Unreadable, reason: error.to_string() })?;
+    let below = file.path.strip_prefix(root).unwrap_or(&file.path);
+    let content = match folders.open_path(&below.to_string_lossy()) {
+        Err(refusal) if refusal.code == WarningCode::Outside && file.may_be_outside(below) => {
+            let real = file.path.canonicalize().map_err(|error| unreadable(&error));
+            real.and_then(|real| match folders.open_path(&real.to_string_lossy()) {
+                Err(refusal) if refusal.code == WarningCode::Outside => open_for_owner(&file.path, folders.owner()),
+                outcome => outcome,
+            })
+        }
+        outcome => outcome,
     };
     match content {
         Ok(content) if content.size > MAX_SIZE => {
@@ -53,15 +63,47 @@ pub(super) fn open(root: &Path, file: &ServerFile) -> Result<Option<OpenContent>
         }
         Ok(content) => Ok(Some(content)),
         Err(Refusal { code: WarningCode::Missing, .. }) if !file.required_by_config => Ok(None),
+        Err(Refusal { code: WarningCode::Missing, .. }) => Err(missing()),
         Err(refusal) => Err(refusal),
     }
 }
 
-fn refusal(error: &IoError) -> Refusal {
+impl ServerFile {
+    /// What a person should know if it was refused.
+    pub(crate) fn warning(&self, Refusal { code, reason }: Refusal) -> Warning {
+        let code = if code == WarningCode::Outside { code } else { WarningCode::ServerFileMissing };
+        let mut warning = Warning::new(code, reason);
+        warning.path = Some(bounded(self.path.display().to_string()));
+        warning
+    }
+
+    fn may_be_outside(&self, below: &Path) -> bool {
+        self.required_by_config && !below.starts_with("content")
+    }
+}
+
+fn open_for_owner(path: &Path, owner: Option<&Owner>) -> Result<OpenContent, Refusal> {
+    let Some(owner) = owner else {
+        return open_nonblocking(path).map_err(|error| unreadable(&error)).and_then(OpenContent::of_file);
+    };
+    let opened = owner.acting(|| open_nonblocking(path)).and_then(|opened| opened);
+    opened
+        .map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::Unsupported => {
+                outside_for_owner("config.toml names it outside the server's folder")
+            }
+            _ => unreadable(&error),
+        })
+        .and_then(OpenContent::of_file)
+}
+
+fn unreadable(error: &IoError) -> Refusal {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            Refusal { code: WarningCode::Missing, reason: "config.toml names it, and it is not there".to_owned() }
-        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => missing(),
         _ => Refusal { code: WarningCode::Unreadable, reason: format!("it cannot be read: {error}") },
     }
+}
+
+fn missing() -> Refusal {
+    Refusal { code: WarningCode::Missing, reason: "config.toml names it, and it is not there".to_owned() }
 }

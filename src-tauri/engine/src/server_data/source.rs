@@ -56,6 +56,11 @@ impl DatabaseFiles {
         path.into()
     }
 
+    /// The database and all that SQLite ever puts beside it, there or not.
+    pub(super) fn all(&self) -> [PathBuf; 4] {
+        [self.main.clone(), self.beside(JOURNAL), self.beside(WAL), self.beside(SHM)]
+    }
+
     /// Bytes of the database, and of what is not merged into it.
     pub(super) fn sizes(&self) -> Result<(u64, u64)> {
         let main = fs::metadata(&self.main).map_err(|e| Error::io("read", &self.named, e))?.len();

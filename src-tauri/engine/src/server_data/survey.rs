@@ -7,7 +7,7 @@ use serde::Serialize;
 use ts_rs::TS;
 
 use super::content_index::WhichContents;
-use super::contents::Refusal;
+use super::refusal::Refusal;
 use super::snapshot::{Counts, Snapshot};
 use super::source::DatabaseFiles;
 use super::{MissingBelow, ServerData, is_incomplete};
@@ -114,7 +114,7 @@ pub(super) fn survey(
     };
     let mut estimate = Estimate::default();
     survey.look_at_contents(source, &snapshot, allow_outside, &mut estimate, job)?;
-    survey.look_at_server_files(source, &mut estimate);
+    survey.look_at_server_files(source, allow_outside, &mut estimate);
     let tables = table_bytes(counts);
     survey.estimated_bytes_documents_only = archive_bytes(tables + estimate.documents);
     survey.estimated_bytes =
@@ -164,15 +164,7 @@ impl Survey {
                 documents_missing += u64::from(is_document);
                 below.add(contents.shown_path(&row));
                 if self.warnings.len() < MAX_WARNINGS {
-                    let (document_id, title) = row.document.map(|owner| (owner.document_id, owner.title)).unzip();
-                    self.warnings.push(Warning {
-                        code,
-                        file_id: Some(row.id),
-                        document_id,
-                        title,
-                        path: Some(row.path),
-                        reason,
-                    });
+                    self.warnings.push(Warning::of_content(row, code, reason));
                 }
                 Ok(())
             })?;
@@ -183,15 +175,11 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_server_files(&mut self, source: &ServerData, estimate: &mut Estimate) {
+    fn look_at_server_files(&mut self, source: &ServerData, allow_outside: &[PathBuf], estimate: &mut Estimate) {
         for file in source.server_files() {
-            match source.open_server_file(&file) {
+            match source.open_server_file(&file, allow_outside) {
                 Ok(content) => estimate.others += content.map_or(0, |content| member_bytes(content.size)),
-                Err(Refusal { reason, .. }) if self.warnings.len() < MAX_WARNINGS => {
-                    let mut warning = Warning::new(WarningCode::ServerFileMissing, reason);
-                    warning.path = Some(file.path.display().to_string());
-                    self.warnings.push(warning);
-                }
+                Err(refusal) if self.warnings.len() < MAX_WARNINGS => self.warnings.push(file.warning(refusal)),
                 Err(_) => {}
             }
         }

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::warning::WarningCode;
 
-fn read(contents: &Contents, path: &str) -> Result<String, WarningCode> {
+pub(super) fn read(contents: &Contents, path: &str) -> Result<String, WarningCode> {
     let row = row(path);
     let outcome = contents.open(&row).map(|mut content| {
         let mut text = String::new();
@@ -214,7 +214,7 @@ fn the_servers_own_files_are_those_that_its_configuration_names() {
     let data = server.open();
     let mut found = Vec::new();
     for file in data.server_files() {
-        match data.open_server_file(&file) {
+        match data.open_server_file(&file, &[]) {
             Ok(content) => found.push((file.member, content.map(|content| content.size))),
             Err(refusal) => {
                 assert_eq!((file.member, refusal.code), ("server/ssl/key.pem", WarningCode::Missing));
@@ -231,5 +231,5 @@ fn the_servers_own_files_are_those_that_its_configuration_names() {
     fs::create_dir_all(server.path("content/tls")).expect("a folder");
     symlink("/etc/passwd", server.path("content/tls/key.pem")).expect("a link");
     let key = &data.server_files()[2];
-    assert_eq!(data.open_server_file(key).map(|_| ()).map_err(|refusal| refusal.code), Err(WarningCode::Outside));
+    assert_eq!(data.open_server_file(key, &[]).map(|_| ()).map_err(|refusal| refusal.code), Err(WarningCode::Outside));
 }

@@ -6,6 +6,7 @@ mod golden;
 mod rows;
 mod snapshot;
 mod survey;
+mod trust;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,6 @@ fn python(program: &str, arguments: &[&Path]) -> Option<Command> {
 }
 
 #[allow(clippy::print_stderr)]
-fn skipped(why: &str) {
+pub(super) fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
 }

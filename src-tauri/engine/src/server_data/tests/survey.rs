@@ -84,3 +84,19 @@ fn folders_outside_with_readable_files_are_offered() {
     assert_eq!((allowed.contents_missing, allowed.content_bytes), (1, 1));
     let _ = fs::remove_dir_all(elsewhere);
 }
+
+#[test]
+fn a_path_of_megabytes_is_not_repeated_whole() {
+    let server = Server::with(
+        "INSERT INTO files VALUES ('f', NULL, 'content/' || replace(hex(zeroblob(1000000)), '0', '路/'), 1, 1);
+         INSERT INTO documents VALUES ('d', replace(hex(zeroblob(1000000)), '0', '题'), 1, NULL);
+         INSERT INTO document_revisions VALUES (1, 'd', 'f', 1);",
+    );
+    let survey = server.survey();
+    let warning = &survey.warnings[0];
+    assert_eq!(warning.code, WarningCode::Missing);
+    for shown in [&warning.path, &warning.title, &survey.missing_below.map(|path| path.display().to_string())] {
+        let length = shown.as_ref().map_or(usize::MAX, String::len);
+        assert!((4000..4400).contains(&length), "{length}");
+    }
+}
