@@ -54,7 +54,15 @@ export const reasons: Record<string, string> = {
   "it cannot be read: {}": "无法读取：“{1}”",
   "it could not be read: {}": "无法读取：“{1}”",
   "could not be read": "无法读取",
-  "outside the server's folder, or behind a link": "位于服务器文件夹之外，或经由链接",
+  "outside the server's folder, behind a link, or a file of the server's own":
+    "位于服务器文件夹之外、经由链接，或是服务器自身的文件",
+  "it is a file of the server's own, or lies among its keys and backups, where no contents are":
+    "这是服务器自身的文件，或位于存放密钥与备份的文件夹中，那里不应有文档内容",
+  "{}, where that folder's owner may not read; --allow-outside with its folder reads it all the same":
+    "{1}，而服务器文件夹的所有者无权读取；如确需读取，请用 --allow-outside 指定其所在文件夹",
+  "the folder content is a link out of the server's folder": "content 文件夹是指向服务器文件夹之外的链接",
+  "it lies behind the link content, outside the server's folder": "它位于链接 content 之后，在服务器文件夹之外",
+  "config.toml names it outside the server's folder": "config.toml 指定的位置在服务器文件夹之外",
   "its upload never finished": "上传从未完成",
   "not in the archive": "不在归档中",
   "it changed while it was read": "读取期间发生变化",
