@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cfms_backup::job::Line;
 use cfms_backup::{Event, Job, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle as BarStyle};
 
@@ -139,6 +140,9 @@ impl Bar {
                 }
                 self.bar.set_position(*bytes);
             }
+            Event::Connection { state, server, problem } => {
+                self.bar.set_message(line_words(*state, server, problem.as_deref()));
+            }
             Event::Plan { .. } | Event::Warning { .. } => {}
         }
     }
@@ -213,6 +217,7 @@ impl Plain {
                     self.tell_progress();
                 }
             }
+            Event::Connection { state, server, problem } => tell(&line_words(*state, server, problem.as_deref())),
             Event::Plan { .. } | Event::Warning { .. } => {}
         }
     }
@@ -245,11 +250,23 @@ impl Plain {
 
 fn words(phase: Phase) -> &'static str {
     match phase {
+        Phase::Connect => "Connecting",
+        Phase::ServerWork => "The server at work",
+        Phase::Download => "Fetching the backup",
         Phase::Snapshot => "Copying the database",
         Phase::Survey => "Looking at contents",
         Phase::Encrypt => "Writing the archive",
         Phase::Verify => "Checking the archive",
         Phase::Publish => "Finishing",
+    }
+}
+
+fn line_words(state: Line, server: &str, problem: Option<&str>) -> String {
+    let (server, problem) = (show::line(server), show::line(problem.unwrap_or_default()));
+    match state {
+        Line::Lost if problem.is_empty() => format!("Connection to {server} lost, trying again"),
+        Line::Lost => format!("Connection to {server} lost ({problem}), trying again"),
+        Line::Found => format!("Connection to {server} found again"),
     }
 }
 

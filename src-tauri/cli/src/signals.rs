@@ -96,7 +96,7 @@ impl Pause {
         let must_run = match event {
             Event::Phase { phase, .. } => *phase == Phase::Snapshot,
             Event::Plan { .. } => false,
-            Event::Done { .. } | Event::Warning { .. } => return,
+            Event::Done { .. } | Event::Warning { .. } | Event::Connection { .. } => return,
         };
         let mut wish = self.lock();
         wish.must_run = must_run;

@@ -4,12 +4,17 @@
 //! programs that branch on it: the window puts the cursor into the field at fault, the command line picks its exit
 //! code. [`ErrorReport`] is all of that as data, for JSON and for the window, which translates by code and parameters.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ts_rs::TS;
+
+mod remote;
+mod report;
+
+pub use remote::RemoteError;
+pub use report::ErrorReport;
 
 /// The result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -228,6 +233,10 @@ pub enum Error {
         /// What it announces.
         version: String,
     },
+
+    /// A server at the other end of a line.
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
 }
 
 /// The machine's name of an [`Error`], stable across releases.
@@ -265,20 +274,33 @@ pub enum Code {
     Damaged,
     Truncated,
     UnsupportedVersion,
-}
-
-/// An [`Error`] as data: what JSON output and the window get.
-#[derive(Debug, Clone, Serialize, TS)]
-#[ts(export)]
-pub struct ErrorReport {
-    /// The machine's name.
-    pub code: Code,
-    /// What happened, in English.
-    pub message: String,
-    /// What to do now, in English.
-    pub advice: Option<String>,
-    /// The parts of the message, for translations: paths, sizes in bytes, the system's words.
-    pub params: BTreeMap<&'static str, String>,
+    ServerAddress,
+    ServerUnreachable,
+    Unencrypted,
+    NotCfmsServer,
+    CertificateUnknown,
+    CertificateChanged,
+    CertificateOther,
+    NoBackupAction,
+    CredentialsRefused,
+    PasswordExpired,
+    SecondFactorWanted,
+    UserInactive,
+    Lockdown,
+    TooManyAttempts,
+    AccessDenied,
+    SessionEnded,
+    ServerRefused,
+    ServerBusy,
+    Protocol,
+    ConnectionLost,
+    ServerSilent,
+    OutcomeUnknown,
+    CannotSendFiles,
+    NotOnServer,
+    TransferDamaged,
+    KnownServers,
+    Keyring,
 }
 
 impl Error {
@@ -334,6 +356,7 @@ impl Error {
             Self::Damaged { .. } => Code::Damaged,
             Self::Truncated { .. } => Code::Truncated,
             Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
+            Self::Remote(error) => error.code(),
         }
     }
 
@@ -385,105 +408,14 @@ impl Error {
                 "Do not rely on this archive: make a new backup, or fetch another copy of it."
             }
             Self::UnsupportedVersion { .. } => "Use a newer release of this program.",
+            Self::Remote(error) => return error.advice(),
         })
     }
+}
 
-    /// The parts of the message, for translations. Paths are given as they are shown.
-    pub fn params(&self) -> BTreeMap<&'static str, String> {
-        let shown = |path: &Path| path.display().to_string();
-        let mut params = BTreeMap::new();
-        match self {
-            Self::Cancelled => {}
-            Self::NotFound { path }
-            | Self::NotAFolder { path }
-            | Self::MySql { path }
-            | Self::ContentsInS3 { path }
-            | Self::NoPlaceForSnapshot { path }
-            | Self::SourceBusy { path }
-            | Self::AlreadyExists { path }
-            | Self::NameBusy { path }
-            | Self::SameDisk { path } => {
-                params.insert("path", shown(path));
-            }
-            Self::PermissionDenied { action, path } => {
-                params.insert("action", (*action).to_owned());
-                params.insert("path", shown(path));
-            }
-            Self::Io { action, path, source } => {
-                params.insert("action", (*action).to_owned());
-                params.insert("path", shown(path));
-                params.insert("problem", source.to_string());
-            }
-            Self::NotCfms { path, missing } => {
-                params.insert("path", shown(path));
-                params.insert("problem", missing.clone());
-            }
-            Self::Config { path, problem } | Self::DatabaseDamaged { path, problem } => {
-                params.insert("path", shown(path));
-                params.insert("problem", problem.clone());
-            }
-            Self::DatabaseLocked { path, seconds } => {
-                params.insert("path", shown(path));
-                params.insert("seconds", seconds.to_string());
-            }
-            Self::NetworkFilesystem { path, filesystem } => {
-                params.insert("path", shown(path));
-                params.insert("filesystem", filesystem.clone());
-            }
-            Self::BadName { name, problem } => {
-                params.insert("name", name.clone());
-                params.insert("problem", (*problem).to_owned());
-            }
-            Self::NotMounted { path, mount_point } => {
-                params.insert("path", shown(path));
-                params.insert("mount_point", shown(mount_point));
-            }
-            Self::NoSpace { path, needed, available } => {
-                params.insert("path", shown(path));
-                params.extend(needed.map(|needed| ("needed", needed.to_string())));
-                params.extend(available.map(|available| ("available", available.to_string())));
-            }
-            Self::WouldFillServerDisk { path, needed, available } => {
-                params.insert("path", shown(path));
-                params.insert("needed", needed.to_string());
-                params.insert("available", available.to_string());
-            }
-            Self::FileTooLarge { path, needed } => {
-                params.insert("path", shown(path));
-                params.extend(needed.map(|needed| ("needed", needed.to_string())));
-            }
-            Self::KeyMissing { archive, expected } => {
-                params.insert("archive", shown(archive));
-                params.insert("path", shown(expected));
-            }
-            Self::KeyFile { path, problem } => {
-                params.insert("path", shown(path));
-                params.insert("problem", (*problem).to_owned());
-            }
-            Self::WrongKey { archive, key } => {
-                params.insert("archive", shown(archive));
-                params.insert("path", shown(key));
-            }
-            Self::Damaged { archive, problem } | Self::Truncated { archive, problem } => {
-                params.insert("archive", shown(archive));
-                params.insert("problem", problem.clone());
-            }
-            Self::UnsupportedVersion { archive, version } => {
-                params.insert("archive", shown(archive));
-                params.insert("version", version.clone());
-            }
-        }
-        params
-    }
-
-    /// All of it as data.
-    pub fn report(&self) -> ErrorReport {
-        ErrorReport {
-            code: self.code(),
-            message: self.to_string(),
-            advice: self.advice().map(str::to_owned),
-            params: self.params(),
-        }
+impl From<RemoteError> for Error {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(Box::new(error))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::error::{Error, Result};
@@ -14,10 +14,16 @@ use crate::warning::Warning;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// One step of a verb, in the order in which a backup goes through them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Phase {
+    /// A server is called and asked who it is.
+    Connect,
+    /// The server makes the backup.
+    ServerWork,
+    /// Archive and key come from the server.
+    Download,
     /// The database is copied.
     Snapshot,
     /// Contents are looked at: what is there, how large it is.
@@ -31,7 +37,7 @@ pub enum Phase {
 }
 
 /// What a listener is told. Values are absolute, so that a lost event heals.
-#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[ts(export)]
 pub enum Event {
@@ -69,10 +75,30 @@ pub enum Event {
         /// What.
         warning: Warning,
     },
+    /// The line to a server broke, or is there again.
+    Connection {
+        /// Which of the two.
+        state: Line,
+        /// The server's address.
+        server: String,
+        /// Why it broke, in English.
+        problem: Option<String>,
+    },
+}
+
+/// Whether there is a line to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Line {
+    /// It broke and is being made anew.
+    Lost,
+    /// It is there again, and the work goes on.
+    Found,
 }
 
 /// A phase and its size, as far as known beforehand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct PlannedPhase {
     /// Which.
@@ -221,6 +247,11 @@ impl Job {
     /// Tells a warning.
     pub fn warn(&self, warning: &Warning) {
         self.tell(Event::Warning { warning: warning.clone() });
+    }
+
+    /// Tells that the line to `server` broke, or is there again.
+    pub fn line(&self, state: Line, server: &str, problem: Option<String>) {
+        self.tell(Event::Connection { state, server: server.to_owned(), problem });
     }
 
     fn tell(&self, event: Event) {

@@ -37,6 +37,7 @@
 //! know `archive` and `server_data`, which do not know each other.
 
 mod archive;
+pub mod certificate;
 pub mod create;
 pub mod error;
 mod hex;
@@ -50,8 +51,9 @@ pub mod verify;
 mod volume;
 pub mod warning;
 
+pub use certificate::{Certificate, Fingerprint};
 pub use create::{Destination, Metadata, Options, Outcome, Report, Scope, create};
-pub use error::{Code, Error, ErrorReport, Result};
+pub use error::{Code, Error, ErrorReport, RemoteError, Result};
 pub use inspect::{Inspection, inspect};
 pub use job::{Canceller, Event, Job, Phase};
 pub use names::BackupName;

@@ -172,6 +172,129 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
     advice: () => "Use a newer release of this program.",
   },
+  server_address: {
+    title: (p, _action, problem) => `“${text(p.address)}” is not the address of a server: ${problem}`,
+    advice: () => `Write it as ${mono("HOST")}, ${mono("HOST:PORT")} or ${mono("wss://HOST:PORT")}.`,
+  },
+  server_unreachable: {
+    title: (p, _action, problem) => `${path(p.server)} cannot be reached: ${problem}`,
+    advice: () =>
+      "Is the server running, are address and port right (5104, our agent 5105), does a firewall let you through?",
+  },
+  unencrypted: {
+    title: (p) => `${path(p.server)} would be spoken to without encryption`,
+    advice: () => `Use ${mono("wss://")}: without it, whoever sits in between reads the password.`,
+  },
+  not_cfms_server: {
+    title: (p, _action, problem) => `What answers at ${path(p.server)} is not a CFMS server: ${problem}`,
+    advice: () => "Check the address and the port: 5104 unless its administrator changed it.",
+  },
+  certificate_unknown: {
+    title: (p) => `The certificate of ${path(p.server)} is not known: SHA-256 fingerprint ${mono(p.fingerprint ?? "")}`,
+    advice: () =>
+      `Compare the fingerprint with the server’s own (there: ${mono("openssl x509 -in content/ssl/cert.pem -noout -fingerprint -sha256")}), or ask who runs it.`,
+  },
+  certificate_changed: {
+    title: (p) =>
+      `The certificate of ${path(p.server)} has changed: trusted is ${mono(p.expected ?? "")}, and now it shows ${mono(p.fingerprint ?? "")}`,
+    advice: () =>
+      "Do not go on before you know why: somebody may sit in between. If its administrator renewed it, forget the server and compare the new fingerprint as at first.",
+  },
+  certificate_other: {
+    title: (p) =>
+      `The certificate of ${path(p.server)} is not the one that was given: given is ${mono(p.expected ?? "")}, it shows ${mono(p.fingerprint ?? "")}`,
+    advice: () =>
+      "Do not go on before you know why: somebody may sit in between. Read the fingerprint on the server anew.",
+  },
+  no_backup_action: {
+    title: (p) => `${path(p.server)} (${text(p.name)}, version ${text(p.version)}) has no backup action`,
+    advice: () =>
+      `Back it up on its own machine, or run our agent beside it there (${mono("cfms-backup serve")}) and connect to that.`,
+  },
+  credentials_refused: {
+    title: (p) => `${path(p.server)} refused the user name or the password of ${text(p.username)}`,
+    advice: () => "Check both. After several failures a server slows down further attempts.",
+  },
+  password_expired: {
+    title: (p) => `The password of ${text(p.username)} on ${path(p.server)} has expired or must be changed`,
+    advice: () => "Choose a new password here, or change it in the CFMS client.",
+  },
+  second_factor_wanted: {
+    title: (p) => `${path(p.server)} wants a second factor of ${text(p.username)}`,
+    advice: () => "Give the six digits that your authenticator shows now.",
+  },
+  user_inactive: {
+    title: (p) => `The account ${text(p.username)} on ${path(p.server)} is not active`,
+    advice: () => "Ask an administrator of the server to activate the account.",
+  },
+  lockdown: {
+    title: (p) => `${path(p.server)} is locked down`,
+    advice: () => `Ask who locked it down. Only users with ${mono("bypass_lockdown")} may act meanwhile.`,
+  },
+  too_many_attempts: {
+    title: (p) => `${path(p.server)} has seen too many attempts`,
+    advice: () => "Wait some minutes, then try again with the right password.",
+  },
+  access_denied: {
+    title: (p) => `${text(p.username)} may not do that on ${path(p.server)}: ${text(p.message)}`,
+    advice: () =>
+      `Use an account that has the permission ${mono("manage_system")} (on some servers ${mono("export_backup")}), or ask for it.`,
+  },
+  session_ended: {
+    title: (p) => `${path(p.server)} has ended the session of ${text(p.username)}`,
+    advice: () => "Sign in again.",
+  },
+  server_refused: {
+    title: (p) => `${path(p.server)} refused ${mono(p.request ?? "")}: ${text(p.message)} (${p.code ?? "?"})`,
+    advice: () => null,
+  },
+  server_busy: {
+    title: (p) => `${path(p.server)} cannot do that now: ${text(p.message)}`,
+    advice: () => "Wait until what it is doing has finished, or choose another name.",
+  },
+  protocol: {
+    title: (p, _action, problem) =>
+      p.quoted
+        ? `${path(p.server)} sent something unexpected: ${problem} (“${text(p.quoted)}”)`
+        : `${path(p.server)} sent something unexpected: ${problem}`,
+    advice: () => "If it is a CFMS server indeed, please report this with the server’s version.",
+  },
+  connection_lost: {
+    title: (p, _action, problem) => `The connection to ${path(p.server)} was lost: ${problem}`,
+    advice: () => "Check the network and the server, then try again.",
+  },
+  server_silent: {
+    title: (p) => `${path(p.server)} has not answered for ${p.seconds ?? "?"} s`,
+    advice: () => "Check the network and the server, then try again.",
+  },
+  outcome_unknown: {
+    title: (p, _action, problem) =>
+      `The connection to ${path(p.server)} was lost during ${mono(p.request ?? "")}: ${problem}. Whether it was done is not known`,
+    advice: () =>
+      `Look at the server before you ask again: it goes on with a backup without you, into ${mono("content/backups")} there.`,
+  },
+  cannot_send_files: {
+    title: (p) => `${path(p.server)} cannot send backups: it has no action for it`,
+    advice: () =>
+      `Fetch archive and key from ${mono("content/backups")} on the server (scp, sftp), or run our agent beside it.`,
+  },
+  not_on_server: {
+    title: (p) => `${path(p.server)} has no backup “${text(p.name)}” for this user`,
+    advice: () => "Only backups that this agent made for this user are given out. Check the name.",
+  },
+  transfer_damaged: {
+    title: (p, _action, problem) =>
+      `The ${p.part === "key" ? "key" : "archive"} of “${text(p.name)}” did not arrive from ${path(p.server)} as it was sent: ${problem}`,
+    advice: () => "Fetch it again. If it happens again, look at the server’s disk.",
+  },
+  known_servers: {
+    title: (p, _action, problem) => `The list of known servers ${path(p.path)} cannot be understood: ${problem}`,
+    advice: () => "Mend or remove the file. Without it every server is unknown again.",
+  },
+  keyring: {
+    title: (p, _action, problem) => `The system’s keyring has no password for ${path(p.server)}: ${problem}`,
+    advice: () => "Type the password.",
+  },
   unexpected: {
     title: (_p, _action, problem) => `Something unexpected happened: ${problem}`,
     advice: () => null,

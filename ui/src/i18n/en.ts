@@ -147,6 +147,9 @@ export const en = {
     title: "Backing up",
     stopping: "Stopping…",
     phases: {
+      connect: "Connect",
+      server_work: "Server at work",
+      download: "Fetch the backup",
       snapshot: "Snapshot",
       survey: "Survey",
       encrypt: "Encrypt contents",

@@ -194,6 +194,126 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”`,
     advice: () => "请使用本程序的更新版本。",
   },
+  server_address: {
+    title: (p, _action, problem) => `“${text(p.address)}”不是服务器地址：${problem}`,
+    advice: () => `请写成 ${mono("主机")}、${mono("主机:端口")} 或 ${mono("wss://主机:端口")}。`,
+  },
+  server_unreachable: {
+    title: (p, _action, problem) => `无法连接 ${path(p.server)}：${problem}`,
+    advice: () => "服务器是否在运行？地址和端口是否正确（默认 5104，备份代理为 5105）？防火墙是否放行？",
+  },
+  unencrypted: {
+    title: (p) => `与 ${path(p.server)} 的连接未加密`,
+    advice: () => `请使用 ${mono("wss://")}：否则线路上的任何人都能看到密码。`,
+  },
+  not_cfms_server: {
+    title: (p, _action, problem) => `${path(p.server)} 上应答的不是 CFMS 服务器：${problem}`,
+    advice: () => "请检查地址和端口：除非管理员改过，端口为 5104。",
+  },
+  certificate_unknown: {
+    title: (p) => `${path(p.server)} 的证书未知：SHA-256 指纹 ${mono(p.fingerprint ?? "")}`,
+    advice: () =>
+      `请与服务器自己的指纹比对（在服务器上运行：${mono("openssl x509 -in content/ssl/cert.pem -noout -fingerprint -sha256")}），或询问其管理员。`,
+  },
+  certificate_changed: {
+    title: (p) =>
+      `${path(p.server)} 的证书已更换：受信任的是 ${mono(p.expected ?? "")}，现在出示的是 ${mono(p.fingerprint ?? "")}`,
+    advice: () =>
+      "在弄清原因之前请勿继续：可能有人在中间截取。如果是管理员更换了证书，请先忘记此服务器，再像首次连接那样比对新指纹。",
+  },
+  certificate_other: {
+    title: (p) =>
+      `${path(p.server)} 的证书与给定的不同：给定的是 ${mono(p.expected ?? "")}，出示的是 ${mono(p.fingerprint ?? "")}`,
+    advice: () => "在弄清原因之前请勿继续：可能有人在中间截取。请在服务器上重新读取指纹。",
+  },
+  no_backup_action: {
+    title: (p) => `${path(p.server)}（${text(p.name)}，版本 ${text(p.version)}）没有备份功能`,
+    advice: () =>
+      `请在服务器本机上备份，或在那里旁边运行我们的备份代理（${mono("cfms-backup serve")}），再连接到代理。`,
+  },
+  credentials_refused: {
+    title: (p) => `${path(p.server)} 拒绝了 ${text(p.username)} 的用户名或密码`,
+    advice: () => "请检查两者。多次失败后，服务器会放慢后续尝试。",
+  },
+  password_expired: {
+    title: (p) => `${text(p.username)} 在 ${path(p.server)} 上的密码已过期或必须更改`,
+    advice: () => "请在此设置新密码，或在 CFMS 客户端中更改。",
+  },
+  second_factor_wanted: {
+    title: (p) => `${path(p.server)} 要求 ${text(p.username)} 提供第二重验证`,
+    advice: () => "请输入身份验证器当前显示的六位数字。",
+  },
+  user_inactive: {
+    title: (p) => `${path(p.server)} 上的账户 ${text(p.username)} 未启用`,
+    advice: () => "请联系服务器管理员启用该账户。",
+  },
+  lockdown: {
+    title: (p) => `${path(p.server)} 处于锁定状态`,
+    advice: () => `请询问是谁锁定了它。在此期间只有具有 ${mono("bypass_lockdown")} 权限的用户可以操作。`,
+  },
+  too_many_attempts: {
+    title: (p) => `对 ${path(p.server)} 的尝试次数过多`,
+    advice: () => "请等待几分钟，再用正确的密码重试。",
+  },
+  access_denied: {
+    title: (p) => `${text(p.username)} 无权在 ${path(p.server)} 上执行此操作：${text(p.message)}`,
+    advice: () =>
+      `请使用具有 ${mono("manage_system")} 权限（某些服务器为 ${mono("export_backup")}）的账户，或申请该权限。`,
+  },
+  session_ended: {
+    title: (p) => `${path(p.server)} 已结束 ${text(p.username)} 的会话`,
+    advice: () => "请重新登录。",
+  },
+  server_refused: {
+    title: (p) => `${path(p.server)} 拒绝了 ${mono(p.request ?? "")}：${text(p.message)}（${p.code ?? "?"}）`,
+    advice: () => null,
+  },
+  server_busy: {
+    title: (p) => `${path(p.server)} 目前无法执行：${text(p.message)}`,
+    advice: () => "请等待当前工作完成，或换一个名称。",
+  },
+  protocol: {
+    title: (p, _action, problem) =>
+      p.quoted
+        ? `${path(p.server)} 发来了意外的内容：${problem}（“${text(p.quoted)}”）`
+        : `${path(p.server)} 发来了意外的内容：${problem}`,
+    advice: () => "如果它确实是 CFMS 服务器，请附上服务器版本报告此问题。",
+  },
+  connection_lost: {
+    title: (p, _action, problem) => `与 ${path(p.server)} 的连接已中断：${problem}`,
+    advice: () => "请检查网络和服务器，然后重试。",
+  },
+  server_silent: {
+    title: (p) => `${path(p.server)} 已 ${p.seconds ?? "?"} 秒没有应答`,
+    advice: () => "请检查网络和服务器，然后重试。",
+  },
+  outcome_unknown: {
+    title: (p, _action, problem) =>
+      `在 ${mono(p.request ?? "")} 期间与 ${path(p.server)} 的连接中断：${problem}。无法确定操作是否完成`,
+    advice: () => `再次请求之前请先查看服务器：它会继续完成备份，保存在其 ${mono("content/backups")} 中。`,
+  },
+  cannot_send_files: {
+    title: (p) => `${path(p.server)} 无法发送备份：它没有这项功能`,
+    advice: () =>
+      `请从服务器的 ${mono("content/backups")} 取回归档和密钥（scp、sftp），或在服务器旁运行我们的备份代理。`,
+  },
+  not_on_server: {
+    title: (p) => `${path(p.server)} 上没有此用户的备份“${text(p.name)}”`,
+    advice: () => "只提供由该代理为该用户制作的备份。请检查名称。",
+  },
+  transfer_damaged: {
+    title: (p, _action, problem) =>
+      `“${text(p.name)}”的${p.part === "key" ? "密钥" : "归档"}从 ${path(p.server)} 传来后与发送的不一致：${problem}`,
+    advice: () => "请重新获取。如果再次发生，请检查服务器的磁盘。",
+  },
+  known_servers: {
+    title: (p, _action, problem) => `无法识别已知服务器列表 ${path(p.path)}：${problem}`,
+    advice: () => "请修正或删除该文件。没有它，所有服务器都会重新变为未知。",
+  },
+  keyring: {
+    title: (p, _action, problem) => `系统密钥环中没有 ${path(p.server)} 的密码：${problem}`,
+    advice: () => "请输入密码。",
+  },
   unexpected: {
     title: (_p, _action, problem) => `发生意外错误：${problem}`,
     advice: () => null,

@@ -135,6 +135,9 @@ export const zhCN: Dictionary = {
     title: "正在备份",
     stopping: "正在停止…",
     phases: {
+      connect: "连接",
+      server_work: "服务器处理",
+      download: "取回备份",
       snapshot: "快照",
       survey: "清点",
       encrypt: "加密内容",

@@ -134,6 +134,8 @@ export class BackupJob {
       this.itemsTotal = event.items_total;
       this.item = event.item;
       this.#measure();
+    } else if (event.event === "connection") {
+      return;
     } else {
       this.warningsCount += 1;
       this.lastWarning = event.warning;
