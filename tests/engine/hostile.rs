@@ -104,8 +104,9 @@ impl Case {
         if code != 0 && !run["stdout"].as_str().unwrap().contains(r#""code":"#) {
             complaints.push(format!("has no typed error: {:.300}", run["stdout"]));
         }
-        if run["seconds"].as_f64().unwrap() > SECONDS {
-            complaints.push(format!("took {} s", run["seconds"]));
+        // The processor's time: other work on the machine is not the archive's doing, and a hang is ended by the timeout.
+        if run["cpu"].as_f64().unwrap() > SECONDS {
+            complaints.push(format!("took {} s of the processor, {} s in all", run["cpu"], run["seconds"]));
         }
         if run["peak_kib"].as_u64().unwrap() > PEAK_KIB {
             complaints.push(format!("held {} KiB", run["peak_kib"]));
@@ -121,7 +122,7 @@ fn all_judged(ground: &Ground, cases: Vec<Case>) {
     fs::write(ground.path("commands.json"), serde_json::to_string(&commands).unwrap()).unwrap();
     let mut measured = script("measured.py");
     measured.stdin(fs::File::open(ground.path("commands.json")).unwrap());
-    let output = measured.env("MEASURED_TIMEOUT", "20").env("TMPDIR", ground.path("tmp")).output().unwrap();
+    let output = measured.env("MEASURED_TIMEOUT", "10").env("TMPDIR", ground.path("tmp")).output().unwrap();
     let runs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(runs.len(), cases.len());
     let complaints: Vec<_> = cases.iter().zip(&runs).flat_map(|(case, run)| case.complaints(run)).collect();

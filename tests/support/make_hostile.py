@@ -157,8 +157,8 @@ def extensions():
     yield "pax-headers-without-end", sound + pax([(b"path", b"files/f")]) * 60000 + END, EITHER, EITHER
     yield "pax-global-without-end", sound + pax([(b"path", b"files/f")], b"g") * 60000 + END, EITHER, EITHER
     yield "pax-path-of-60-kib", sound + pax([(b"path", b"p" * 61440)]) + member("files/f", CONTENT) + END, EITHER, EITHER
-    yield "pax-last", sound + member("files/f", CONTENT) + pax([(b"path", b"x")]) + END, EITHER, EITHER
-    yield "name-last", sound + member("files/f", CONTENT) + member("././@LongLink", b"n" * 300, kind=b"L") + END, EITHER, EITHER
+    yield "pax-last", sound + member("files/f", CONTENT) + pax([(b"path", b"x")]) + END, DAMAGED, EITHER
+    yield "name-last", sound + member("files/f", CONTENT) + member("././@LongLink", b"n" * 300, kind=b"L") + END, DAMAGED, EITHER
     yield "name-forged-512-mib", sound + header("././@LongLink", 512 * 2**20, b"L") + bytes(4096) + END, DAMAGED, DAMAGED
     yield "link-forged-512-mib", sound + header("././@LongLink", 512 * 2**20, b"K") + bytes(4096) + END, DAMAGED, DAMAGED
     yield "names-in-a-row", sound + member("././@LongLink", b"n" * 300, kind=b"L") * 60000 + END, EITHER, EITHER
@@ -231,11 +231,13 @@ def bombs_of_json():
         yield f"monster-{field}", tables(documents=document.replace(old, new, 1)) + member("files/f", CONTENT) + END, EITHER, EITHER
     yield "monster-version", tables(meta=json.dumps(metadata()).encode().replace(b'"1.0"', monster)) + END, [1, 5], [1, 5]
     yield "monster-number", tables(meta=json.dumps(metadata()).encode().replace(b"1.5", b"1" * (16 * 2**20))) + END, [1, 5], [1, 5]
+    yield "monster-number-nobody-reads", tables(files=json.dumps(FILES).encode().replace(b"1.0", b"1" * (64 * 2**20))) + member("files/f", CONTENT) + END, DAMAGED, EITHER
     yield "monster-spaces", tables(documents=b" " * (48 * 2**20) + document) + member("files/f", CONTENT) + END, EITHER, EITHER
     for name, text in {"not-utf8": b'[{"id": "\xff"}]', "two-values": b"[] []", "object": b"{}", "number": b"1", "null": b"null",
                        "empty": b"", "nul": b"\0" * 100, "lone-surrogate": b'[{"id": "\\ud800", "title": "x"}]', "bom": b"\xef\xbb\xbf[]"}.items():
         yield f"json-{name}", tables(documents=text) + member("files/f", CONTENT) + END, DAMAGED, [0, 1, 5]
     yield "infinite-times", tables(documents=document.replace(b"1.0", b"1e999")) + member("files/f", CONTENT) + END, READABLE, READABLE
+    yield "one-id-in-many-rows", tables(meta=metadata(documents_count=30_000), documents=DOCUMENTS * 30_000) + member("files/f", CONTENT) + END, DAMAGED, EITHER
     yield "million-empty-rows", tables(documents=b"[" + b",".join([b"{}"] * 200_000) + b"]") + member("files/f", CONTENT) + END, DAMAGED, EITHER
     findings = [{**DOCUMENTS[0], "id": f"d{n}", "folder_id": "gone"} for n in range(30_000)]
     yield "many-findings", tables(meta=metadata(documents_count=len(findings)), documents=findings) + member("files/f", CONTENT) + END, READABLE, READABLE

@@ -2,7 +2,8 @@
 //!
 //! The file is read once, from disk: its digest is held against the key file, and every member is hashed. Then the JSON
 //! members are read again, now that it is known where they are, in the order in which they explain each other: the
-//! manifest, folders, files, documents. Of a member 56 bytes are kept, of a row 8; what is wrong is looked up again for
+//! manifest, folders, files, documents. Of a member 56 bytes are kept, of a row 8, of a folder
+//! 28; what is wrong is looked up again for
 //! its name.
 
 use std::fs::File;
@@ -23,6 +24,7 @@ use crate::job::{Job, Phase};
 use crate::names::shown;
 
 mod findings;
+mod ids;
 mod inventory;
 mod promises;
 mod rows;
@@ -130,6 +132,8 @@ pub enum FindingCode {
     TrailingBytes,
     /// A member appears twice.
     DuplicateMember,
+    /// An id, which is a key, stands in several rows of a table.
+    DuplicateRow,
     /// A member is of a kind that no backup holds: a link, a device, a sparse file.
     MemberKind,
     /// A member contradicts the manifest: absent, not announced, other size or digest.
@@ -142,7 +146,7 @@ pub enum FindingCode {
     Sha256,
     /// A content that the backup never held.
     ContentMissing,
-    /// A reference that points nowhere.
+    /// A reference that points nowhere, or a folder that lies within itself.
     Reference,
 }
 

@@ -31,6 +31,7 @@ export const findings: FindingTexts = {
   header: "A header in the archive makes no sense.",
   trailing_bytes: "Something follows the end of the archive.",
   duplicate_member: "A member appears twice.",
+  duplicate_row: "An id, which is a key, stands in several rows.",
   member_kind: "A member is of a kind that no backup holds.",
   manifest: "A member is not as the manifest says.",
   json: "A table is missing or cannot be read.",

@@ -31,6 +31,7 @@ export const findings: FindingTexts = {
   header: "归档中有条目头部无法识别。",
   trailing_bytes: "归档末尾之后还有多余数据。",
   duplicate_member: "有条目重复出现。",
+  duplicate_row: "作为主键的 ID 在多行中重复出现。",
   member_kind: "有条目的类型不应出现在备份中。",
   manifest: "有条目与清单不符。",
   json: "有数据表缺失或无法读取。",

@@ -2,7 +2,8 @@
 //!
 //! `serde_json` keeps every string that it reads and every bracket that is open, however many. Between it and a member
 //! of an archive stands this reader: it passes JSON on, cuts strings at a length that nothing real has, and refuses what
-//! is nested too deeply, is not UTF-8 or has raw control characters, also where nobody looks at the value.
+//! is nested too deeply, is not UTF-8 or has raw control characters or numbers without end, also where nobody looks at the
+//! value.
 
 use std::io::{self, BufReader, Read};
 
@@ -16,6 +17,8 @@ use crate::job::Job;
 
 /// Bytes that a string may have; more are left out. No name of a member is longer, and no id.
 const MAX_STRING: usize = 128 * 1024;
+/// Digits that a number may have, its point and exponent among them. No clock and no counter has as many.
+const MAX_NUMBER: usize = 1024;
 /// Brackets that may be open. `serde_json` itself has the same limit for values that are looked at.
 const MAX_DEPTH: u32 = 127;
 
@@ -70,6 +73,8 @@ pub(crate) struct BoundedJson<'j, S> {
     length: usize,
     /// Whether the character or escape that is under way is passed on: all of it or nothing.
     keeps: bool,
+    /// Bytes of a number, or a word, that the last piece of the text ended within.
+    begun: usize,
     /// Whether a blank came last, outside strings.
     after_blank: bool,
     /// Whether the first half of a pair of `\uXXXX` was just passed on, which must not stay alone.
@@ -88,6 +93,7 @@ impl<'j, S> BoundedJson<'j, S> {
             utf8: Utf8::default(),
             length: 0,
             keeps: true,
+            begun: 0,
             after_blank: false,
             half_a_pair: false,
         }
@@ -147,7 +153,7 @@ impl<S> BoundedJson<'_, S> {
     fn pass(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let (mut index, mut kept) = (0, 0);
         while index < bytes.len() {
-            let (run, keeps) = match self.run(&bytes[index..]) {
+            let (run, keeps) = match self.run(&bytes[index..])? {
                 (0, _) if !self.utf8.accepts(bytes[index]) => return Err(refused("its text is not UTF-8")),
                 (0, _) => (1, self.step(bytes[index])?),
                 run => run,
@@ -165,19 +171,21 @@ impl<S> BoundedJson<'_, S> {
 
     /// How many of the next `bytes` are nothing special, and whether they are passed on. Nearly all bytes are dealt with
     /// here, many at once.
-    fn run(&mut self, bytes: &[u8]) -> (usize, bool) {
+    fn run(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
         if self.utf8.following > 0 {
-            return (0, true);
+            return Ok((0, true));
         }
-        match self.place {
+        Ok(match self.place {
             Place::Outside if bytes[0] == b' ' => {
                 // Indentation is half of the text. A single blank says as much, and of a line break's none is needed.
                 let spaces = bytes.iter().position(|&byte| byte != b' ').unwrap_or(bytes.len());
+                self.begun = 0;
                 let after_blank = std::mem::replace(&mut self.after_blank, true);
                 if after_blank { (spaces, false) } else { (1, true) }
             }
             Place::Outside => {
                 let run = bytes.iter().position(|&byte| is_special_outside(byte)).unwrap_or(bytes.len());
+                self.bound_numbers(&bytes[..run], run == bytes.len())?;
                 let last = bytes[run.saturating_sub(1)];
                 self.after_blank = run > 0 && matches!(last, b'\n' | b'\r' | b'\t');
                 (run, true)
@@ -193,7 +201,25 @@ impl<S> BoundedJson<'_, S> {
             }
             Place::InString if !self.half_a_pair => (plain_run(bytes), false),
             _ => (0, true),
+        })
+    }
+
+    /// Refuses a number without end in `run`, which stands outside strings and may go on in the next piece.
+    fn bound_numbers(&mut self, run: &[u8], goes_on: bool) -> io::Result<()> {
+        let is_between = |byte: &u8| matches!(byte, b',' | b':' | b'\n' | b'\r' | b'\t');
+        let begun = std::mem::take(&mut self.begun);
+        if begun + run.len() > MAX_NUMBER {
+            let mut words = run.split(is_between);
+            let first = begun + words.next().unwrap_or_default().len();
+            if first > MAX_NUMBER || words.any(|word| word.len() > MAX_NUMBER) {
+                return Err(refused("a number of its JSON has far too many digits"));
+            }
         }
+        if goes_on {
+            let after = run.iter().rposition(is_between);
+            self.begun = after.map_or(begun + run.len(), |last| run.len() - last - 1);
+        }
+        Ok(())
     }
 
     /// Goes on by `byte`, and says whether it is passed on.
@@ -357,6 +383,28 @@ mod tests {
                 assert!(cut.len() <= MAX_STRING + 16, "{} bytes of {unit}", cut.len());
                 assert!(cut.len() >= MAX_STRING / 4, "{} bytes of {unit}", cut.len());
             }
+        }
+    }
+
+    #[test]
+    fn a_number_without_end_is_refused_however_it_is_cut_into_pieces() {
+        for piece in [1, 7, 1024, 5000] {
+            let longest = "7".repeat(MAX_NUMBER);
+            for around in
+                [("[", "]"), ("[1,", ",2]"), ("{\"a\":", ",\"b\":2.5}"), ("[1\n,\t", "\r,2]"), ("[1, ", " ,2]")]
+            {
+                let text = format!("{}{longest}{}", around.0, around.1);
+                assert!(read::<IgnoredAny>(text.as_bytes(), piece).is_ok(), "{around:?} in pieces of {piece}");
+                let text = format!("{}{longest}7{}", around.0, around.1);
+                let refusal = read::<IgnoredAny>(text.as_bytes(), piece).err();
+                assert_eq!(
+                    refusal.as_deref(),
+                    Some("a number of its JSON has far too many digits"),
+                    "{around:?} {piece}"
+                );
+            }
+            let many = format!("[{}]", ["1"; 5000].join(","));
+            assert!(read::<IgnoredAny>(many.as_bytes(), piece).is_ok());
         }
     }
 

@@ -95,6 +95,8 @@ enum State {
 struct Records {
     begins_at: Option<u64>,
     count: u32,
+    /// Whether one of them is about the next member alone, which must come then.
+    await_a_member: bool,
     name: Option<Vec<u8>>,
     size: Option<u64>,
     sparse: bool,
@@ -132,7 +134,14 @@ impl<S: Source> Members<S> {
             if tar_header::is_zero(&block) {
                 match &mut self.state {
                     State::Searching { zeros } => *zeros += 1,
-                    _ => return self.at_end_mark(),
+                    _ => {
+                        let without_member = || {
+                            let reason = "a record about a member stands at the end, where none follows";
+                            flaw(FlawKind::Header, None, reason.to_owned())
+                        };
+                        let end = self.at_end_mark()?;
+                        return Ok(if records.await_a_member { end.or_else(without_member) } else { end });
+                    }
                 }
                 continue;
             }
@@ -229,6 +238,7 @@ impl<S: Source> Members<S> {
             };
             return Ok(flaw(FlawKind::Header, None, reason));
         }
+        records.await_a_member |= kind != Kind::GlobalRecords;
         if kind == Kind::LongLink {
             return Ok(None);
         }

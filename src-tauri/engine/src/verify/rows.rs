@@ -1,11 +1,13 @@
 //! What the JSON members say, held against each other and against what the archive holds.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use serde::de::IgnoredAny;
 
 use super::FindingCode;
 use super::findings::Findings;
+use super::ids::{Ids, Parents};
 use super::inventory::Inventory;
 use super::promises::{HeldAgainst, NOT_HELD, Promises};
 use crate::archive::bounded_json::{JsonError, read_json};
@@ -15,8 +17,8 @@ use crate::archive::manifest;
 use crate::archive::manifest_reader::read_manifest;
 use crate::archive::metadata::Metadata;
 use crate::archive::tables::{
-    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, ReadMetadata,
-    RevisionRow, fingerprint,
+    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, Id, MAX_METADATA, Place,
+    ReadMetadata, RevisionRow, fingerprint,
 };
 use crate::error::Result;
 use crate::hex;
@@ -69,7 +71,7 @@ impl<'a> Tables<'a> {
             })?;
         }
         if let Some(ReadMetadata::Known(metadata)) = &metadata {
-            check_counts(metadata, documents, folders.as_ref(), files.as_ref(), findings);
+            check_counts(metadata, documents.as_ref(), folders.as_ref(), files.as_ref(), findings);
         }
         Ok(Read { metadata, has_manifest: promises.is_some() })
     }
@@ -113,27 +115,32 @@ impl<'a> Tables<'a> {
         let Some(place) = self.required(tables::FOLDERS, self.inventory.places.folders, findings) else {
             return Ok(None);
         };
-        let (mut ids, mut parents) = (Vec::new(), Vec::new());
+        let (mut ids, mut parents) = (Vec::new(), Parents::default());
         let mut each = Rows::new(|row: FolderRow| {
-            ids.push(fingerprint(row.id.0.as_bytes()));
-            parents.extend(row.parent_id.fingerprint());
+            let id = fingerprint(row.id.0.as_bytes());
+            ids.push(id);
+            if let Some(parent) = row.parent_id.fingerprint() {
+                parents.note(id, parent);
+            }
         });
         if self.read(tables::FOLDERS, place, findings, rows_into(&mut each))?.is_none() {
             return Ok(None);
         }
         let rows = Ids::new(ids);
-        parents.retain(|&parent| !rows.has(parent));
-        if !parents.is_empty() {
+        self.tell_of_repeated(tables::FOLDERS, place, &rows, findings)?;
+        let lead_nowhere = parents.lead_nowhere(&rows);
+        let circles = parents.circles();
+        if lead_nowhere || !circles.is_empty() {
             // A folder may come before its parent, so which ones point nowhere is known only now.
             let mut each = Rows::new(|row: FolderRow| {
-                if row.parent_id.fingerprint().is_some_and(|parent| !rows.has(parent)) {
-                    findings.warning(
-                        FindingCode::Reference,
-                        &row.id.0,
-                        None,
-                        "the folder that this one lies in is not there",
-                    );
-                }
+                let reason = match row.parent_id.fingerprint() {
+                    Some(parent) if !rows.has(parent) => "the folder that this one lies in is not there",
+                    Some(_) if circles.binary_search(&fingerprint(row.id.0.as_bytes())).is_ok() => {
+                        "this folder lies within itself, so no way leads from it to the root"
+                    }
+                    _ => return,
+                };
+                findings.warning(FindingCode::Reference, &row.id.0, None, reason);
             });
             // It has been read before, so only reading itself can fail.
             let _ = self.try_read(place, rows_into(&mut each))?;
@@ -147,32 +154,51 @@ impl<'a> Tables<'a> {
         };
         let mut ids = Vec::new();
         let contents = Contents { inventory: self.inventory, promises };
-        let mut met = Vec::new();
         let mut each = Rows::new(|row: FileRow| {
             ids.push(fingerprint(row.id.0.as_bytes()));
             contents.check(&row, findings);
         });
         if let Err(problem) = self.try_read(place, rows_into(&mut each))? {
-            met.push(problem);
+            findings.damage(FindingCode::Json, Some(tables::FILES), &problem);
+            return Ok(None);
         }
-        for problem in &met {
-            findings.damage(FindingCode::Json, Some(tables::FILES), problem);
-        }
-        Ok(met.is_empty().then(|| Ids::new(ids)))
+        let rows = Ids::new(ids);
+        self.tell_of_repeated(tables::FILES, place, &rows, findings)?;
+        Ok(Some(rows))
     }
 
-    fn documents(&self, folders: Option<&Ids>, files: Option<&Ids>, findings: &mut Findings) -> Result<Option<u64>> {
+    fn documents(&self, folders: Option<&Ids>, files: Option<&Ids>, findings: &mut Findings) -> Result<Option<Ids>> {
         let Some(place) = self.required(tables::DOCUMENTS, self.inventory.places.documents, findings) else {
             return Ok(None);
         };
-        let mut check = DocumentCheck { folders, files, findings, count: 0, revisions: Revisions::default() };
-        match self.try_read(place, rows_into(&mut Documents(&mut check)))? {
-            Ok(()) => Ok(Some(check.count)),
-            Err(problem) => {
-                findings.damage(FindingCode::Json, Some(tables::DOCUMENTS), &problem);
-                Ok(None)
-            }
+        let mut check = DocumentCheck { folders, files, findings, ids: Vec::new(), revisions: Revisions::default() };
+        if let Err(problem) = self.try_read(place, rows_into(&mut Documents(&mut check)))? {
+            findings.damage(FindingCode::Json, Some(tables::DOCUMENTS), &problem);
+            return Ok(None);
         }
+        let rows = Ids::new(check.ids);
+        self.tell_of_repeated(tables::DOCUMENTS, place, &rows, findings)?;
+        Ok(Some(rows))
+    }
+
+    /// Names the ids of the table at `place` that stand in several of its `rows`.
+    fn tell_of_repeated(&self, name: &str, place: Place, rows: &Ids, findings: &mut Findings) -> Result<()> {
+        let repeated = rows.repeated();
+        let mut told = HashSet::new();
+        if repeated > 0 && findings.has_room_for_damage() {
+            let mut each = Rows::new(|row: IdRow| {
+                let id = fingerprint(row.id.0.as_bytes());
+                let times = rows.rows_of(id);
+                if times > 1 && findings.has_room_for_damage() && told.insert(id) {
+                    let reason = format!("{times} rows of {name} have this id; a server can take only one");
+                    findings.damage(FindingCode::DuplicateRow, Some(&row.id.0), &reason);
+                }
+            });
+            // It has been read before, so only reading itself can fail.
+            let _ = self.try_read(place, rows_into(&mut each))?;
+        }
+        findings.count_damage(repeated - told.len() as u64);
+        Ok(())
     }
 
     fn required(&self, name: &str, place: Option<Place>, findings: &mut Findings) -> Option<Place> {
@@ -215,13 +241,13 @@ impl<'a> Tables<'a> {
 
 fn check_counts(
     metadata: &Metadata,
-    documents: Option<u64>,
+    documents: Option<&Ids>,
     folders: Option<&Ids>,
     files: Option<&Ids>,
     findings: &mut Findings,
 ) {
     let counts = [
-        (tables::DOCUMENTS, metadata.documents_count, documents),
+        (tables::DOCUMENTS, metadata.documents_count, documents.map(Ids::count)),
         (tables::FOLDERS, metadata.folders_count, folders.map(Ids::count)),
         (tables::FILES, metadata.files_count, files.map(Ids::count)),
     ];
@@ -233,24 +259,10 @@ fn check_counts(
     }
 }
 
-/// The ids of a table.
-pub(super) struct Ids {
-    sorted: Vec<Fingerprint>,
-}
-
-impl Ids {
-    fn new(mut ids: Vec<Fingerprint>) -> Self {
-        ids.sort_unstable();
-        Self { sorted: ids }
-    }
-
-    fn has(&self, id: Fingerprint) -> bool {
-        self.sorted.binary_search(&id).is_ok()
-    }
-
-    fn count(&self) -> u64 {
-        self.sorted.len() as u64
-    }
+/// Any row, of which only the id matters.
+#[derive(serde::Deserialize)]
+struct IdRow {
+    id: Id,
 }
 
 struct Contents<'a> {
@@ -305,7 +317,7 @@ struct DocumentCheck<'a> {
     folders: Option<&'a Ids>,
     files: Option<&'a Ids>,
     findings: &'a mut Findings,
-    count: u64,
+    ids: Vec<Fingerprint>,
     revisions: Revisions,
 }
 
@@ -331,7 +343,8 @@ impl DocumentVisitor for DocumentCheck<'_> {
     }
 
     fn document(&mut self, document: DocumentRow) {
-        self.count += 1;
+        let own = fingerprint(document.id.as_bytes());
+        self.ids.push(own);
         let revisions = std::mem::take(&mut self.revisions);
         let mut warn = |reason: &str| {
             self.findings.warning(FindingCode::Reference, &document.id, Some(&document.title), reason);
@@ -343,7 +356,6 @@ impl DocumentVisitor for DocumentCheck<'_> {
                 tables::FILES
             ));
         }
-        let own = fingerprint(document.id.as_bytes());
         if revisions.documents_differ || revisions.document.is_some_and(|named| named != own) {
             warn("a revision of it names another document");
         }

@@ -193,6 +193,85 @@ fn references_that_point_nowhere_are_warnings() {
 }
 
 #[test]
+fn folders_that_lie_within_themselves_are_warnings() {
+    let mut server = SmallServer::new();
+    let folder = |id: &str, parent: &str| json!({ "id": id, "name": id, "created_time": 1.0, "parent_id": parent, "access_rules": [] });
+    let rows = server.folders.as_array_mut().unwrap();
+    rows.extend([folder("self", "self"), folder("below", "round"), folder("round", "about"), folder("about", "round")]);
+    server.metadata["folders_count"] = json!(6);
+    let verification = found(&server.whole(), true);
+    assert_eq!(short(&verification), ["self", "round", "about"].map(|id| (FindingCode::Reference, Some(id))));
+    assert!(warnings_only(&verification));
+    assert_eq!(verification.verdict, Verdict::Verified);
+}
+
+#[test]
+fn an_id_in_several_rows_is_damage_and_named_once() {
+    let ids = |verification: &Verification| {
+        let told = verification.findings.iter().map(|f| (f.severity, f.code, f.subject.clone().unwrap_or_default()));
+        told.collect::<Vec<_>>()
+    };
+    for (table, id) in [("folders", "outer"), ("documents", "d1"), ("files", "f2")] {
+        let mut server = SmallServer::new();
+        let rows = match table {
+            "folders" => &mut server.folders,
+            "documents" => &mut server.documents,
+            _ => &mut server.files,
+        };
+        let rows = rows.as_array_mut().unwrap();
+        let row = rows.iter().find(|row| row["id"] == id).unwrap().clone();
+        rows.extend([row.clone(), row]);
+        server.metadata[format!("{table}_count")] = json!(rows.len());
+        let expected = [(Severity::Damage, FindingCode::DuplicateRow, id.to_owned())];
+        for forge in [server.whole(), server.forge().end()] {
+            let verification = found(&forge, true);
+            assert_eq!(ids(&verification), expected, "{table}");
+            assert_eq!(verification.findings_total, 1);
+            let reason = &verification.findings[0].reason;
+            assert!(reason.starts_with(&format!("3 rows of {table}.json have this id")), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn rows_without_an_id_are_no_rows_with_one_id() {
+    let mut server = SmallServer::new();
+    let row =
+        json!({ "id": null, "title": "", "created_time": 1.0, "folder_id": null, "access_rules": [], "revisions": [] });
+    server.documents.as_array_mut().unwrap().extend([row.clone(), row]);
+    server.metadata["documents_count"] = json!(4);
+    assert_eq!(found(&server.whole(), true).findings, []);
+}
+
+#[test]
+fn repeated_ids_beyond_the_limit_are_counted() {
+    let mut server = SmallServer::new();
+    let rows = server.documents.as_array_mut().unwrap();
+    for number in 0..3000 {
+        rows.push(json!({ "id": format!("n{}", number % 1500), "title": "", "folder_id": null, "revisions": [] }));
+    }
+    server.metadata["documents_count"] = json!(3002);
+    let verification = found(&server.whole(), true);
+    assert_eq!((verification.findings.len(), verification.findings_total), (MAX_FINDINGS, 1500));
+}
+
+#[test]
+fn a_record_about_a_member_that_does_not_come_is_damage() {
+    let sound = || SmallServer::new().forge().manifest(|_| {});
+    let mut long_name = sound();
+    long_name.header("././@LongLink", b'L', 300, |_| {});
+    let mut long_link = sound();
+    long_link.header("././@LongLink", b'K', 300, |_| {});
+    let endings = [long_name.data(&[b'n'; 300]), long_link.data(&[b'n'; 300]), sound().pax(&[("path", "files/f9")])];
+    for (number, ending) in endings.into_iter().enumerate() {
+        assert_eq!(short(&found(&ending.end(), true)), [(FindingCode::Header, None)], "ending {number}");
+    }
+    let mut global = sound();
+    global.header("pax_global_header", b'g', 16, |_| {});
+    assert_eq!(found(&global.data(b"16 comment=fine\n").end(), true).findings, []);
+}
+
+#[test]
 fn wrong_counts_and_missing_or_garbled_json_are_damage() {
     let mut server = SmallServer::new();
     server.metadata["files_count"] = json!(4);

@@ -3,4 +3,4 @@
 /**
  * The machine's name of a [`Finding`].
  */
-export type FindingCode = "digest" | "truncated" | "padding" | "header" | "trailing_bytes" | "duplicate_member" | "member_kind" | "manifest" | "json" | "counts" | "sha256" | "content_missing" | "reference";
+export type FindingCode = "digest" | "truncated" | "padding" | "header" | "trailing_bytes" | "duplicate_member" | "duplicate_row" | "member_kind" | "manifest" | "json" | "counts" | "sha256" | "content_missing" | "reference";
