@@ -106,6 +106,7 @@ fn a_folder_outside_is_read_where_that_is_allowed_and_no_further() {
     let outside: Vec<_> =
         run.warnings().into_iter().filter(|(code, _)| code == "outside").map(|(_, file)| file).collect();
     assert_eq!(outside, ["by dots", "by link", "forbidden"], "{run:?}");
+    assert_eq!(run.document()["contents_outside"], 3);
     let tar = plain(&ground, "a");
     assert!(contains(&tar, "it may be read") && !contains(&tar, FOREIGN));
 }

@@ -86,8 +86,11 @@ describe("before a backup", () => {
   });
 
   test("contents outside are read only once that was allowed", async () => {
-    const outside = { ...samples.survey, outside_folders: ["/data/shared"] };
+    const outside = { ...samples.survey, contents_missing: 31, contents_outside: 29, outside_folders: ["/data/shared"] };
     const application = open({ survey: () => outside }, english);
+    const card = await found("source-card");
+    await waitFor(() => expect(card).toHaveTextContent("29 contents lie outside the server’s folder, or behind a link"));
+    expect(card).toHaveTextContent("2 contents are missing on disk");
     await application.user.click(await found("allow-outside"));
     await waitFor(() =>
       expect(application.last("survey")).toEqual({ path: "/srv/cfms", allowOutside: ["/data/shared"] }),

@@ -160,6 +160,10 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     facts
 }
 
+const MOUNT: &str =
+    "Is the disk that holds them mounted? Mount it and back up again. If they are really gone, use --allow-missing.";
+const ALLOW: &str = "Allow the folders that they lie in (--allow-outside) and back up again. If they are not wanted, use --allow-missing.";
+
 fn incomplete(report: &Report) -> Failure {
     let missing = show::grouped(report.contents_missing);
     let of = show::grouped(report.metadata.files_count);
@@ -167,14 +171,14 @@ fn incomplete(report: &Report) -> Failure {
         Some(folder) => format!(" below {}", folder.display()),
         None => String::new(),
     };
-    let mut failure = Failure::new(
-        "incomplete",
-        format!("the backup is written but incomplete: {missing} of {of} contents are missing{below}"),
-        Exit::Incomplete,
-    )
-    .advise(
-        "Is the disk that holds them mounted? Mount it and back up again. If they are really gone, use --allow-missing.",
-    );
+    let (outside, advice) = match report.contents_outside {
+        0 => (String::new(), MOUNT),
+        all if all == report.contents_missing => (", all of them outside the server's folder".to_owned(), ALLOW),
+        some => (format!(", {} of them outside the server's folder", show::grouped(some)), MOUNT),
+    };
+    let message =
+        format!("the backup is written but incomplete: {missing} of {of} contents are missing{below}{outside}");
+    let mut failure = Failure::new("incomplete", message, Exit::Incomplete).advise(advice);
     failure.report.params.insert("missing", report.contents_missing.to_string());
     failure.report.params.insert("files", report.metadata.files_count.to_string());
     if let Some(folder) = &report.missing_below {

@@ -125,7 +125,10 @@ pub struct Report {
     /// Contents that the archive lacks.
     #[ts(type = "number")]
     pub contents_missing: u64,
-    /// The folder below which the missing contents should be, where they share one.
+    /// Those of them that lie outside the server's folder, or behind a link, and were not read.
+    #[ts(type = "number")]
+    pub contents_outside: u64,
+    /// The folder below which the missing contents that are not outside should be, where they share one.
     pub missing_below: Option<PathBuf>,
     /// Uploads that never finished and have no content; nothing is lost with them.
     #[ts(type = "number")]
@@ -200,6 +203,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
         same_disk,
         key_beside_archive: volume::is_same_folder(&destination.archive_dir, key_dir(destination)),
         contents_missing: members.missing(),
+        contents_outside: members.outside(),
         missing_below: members.missing_below(),
         unfinished_uploads: members.unfinished_uploads(),
         warnings_total: members.warnings_total(),

@@ -89,9 +89,15 @@ export const en = {
       `${bold(n(missing))} of ${count(files, "content is", "contents are")} missing${
         below === null ? " on disk" : ` below ${path(below)}`
       }. Is a disk not mounted? A backup without them must not be relied on.`,
+    incompleteOutside: (outside: number, files: number) =>
+      `${bold(n(outside))} of ${count(files, "content lies", "contents lie")} outside the server’s folder, or behind a link, and would not be read. A backup without them must not be relied on.`,
+    outsideCount: (value: number) =>
+      value === 1
+        ? "1 content lies outside the server’s folder, or behind a link, and is not read. The backup will hold its entry and name it."
+        : `${n(value)} contents lie outside the server’s folder, or behind a link, and are not read. The backup will hold their entries and name them.`,
     allowMissing: "Back up what is there, and take that as done",
     outside: (folder: string) =>
-      `Some contents lie outside the server’s folder, below ${path(folder)}. They are not read unless you allow it.`,
+      `Some of the contents outside lie below ${path(folder)}. They are read only if you allow it.`,
     allowOutside: "Read files below it too",
     allowedOutside: (folder: string) => `Also reads files below ${path(folder)}.`,
     forbidOutside: "Do not read",
@@ -181,7 +187,13 @@ export const en = {
     incompleteText: (missing: number, files: number, below: string | null) =>
       `It lacks ${bold(n(missing))} of ${contents(files)}${
         below === null ? "" : `, which should be below ${path(below)}`
-      }. Do not rely on it: mount the disk that holds them, then back up again.`,
+      }.`,
+    incompleteOutside: (outside: number) =>
+      outside === 1
+        ? "1 of them lies outside the server’s folder, or behind a link, and was not read."
+        : `${n(outside)} of them lie outside the server’s folder, or behind a link, and were not read.`,
+    mountAgain: "Do not rely on it: mount the disk that holds them, then back up again.",
+    allowAgain: "Do not rely on it: allow the folders that they lie in, then back up again.",
     archive: "Archive",
     key: "Key",
     sha256: "SHA-256",

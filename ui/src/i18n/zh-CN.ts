@@ -81,8 +81,12 @@ export const zhCN: Dictionary = {
       `${n(files)} 个文件中有 ${bold(n(missing))} 个的内容${
         below === null ? "在磁盘上缺失" : `缺失（应位于 ${path(below)} 下）`
       }。是否有磁盘未挂载？缺少这些内容的备份不可依赖。`,
+    incompleteOutside: (outside, files) =>
+      `${n(files)} 个文件中有 ${bold(n(outside))} 个的内容位于服务器文件夹之外或经由链接，不会读取。缺少这些内容的备份不可依赖。`,
+    outsideCount: (value) =>
+      `${n(value)} 个文件的内容位于服务器文件夹之外或经由链接，不会读取。备份会保留其条目并逐一列出。`,
     allowMissing: "仍然备份现有内容，并视为完成",
-    outside: (folder) => `部分内容位于服务器文件夹之外的 ${path(folder)} 下。未经允许不会读取。`,
+    outside: (folder) => `其中部分内容位于 ${path(folder)} 下。未经允许不会读取。`,
     allowOutside: "同时读取其中的文件",
     allowedOutside: (folder) => `同时读取 ${path(folder)} 下的文件。`,
     forbidOutside: "不读取",
@@ -169,7 +173,10 @@ export const zhCN: Dictionary = {
     incompleteText: (missing, files, below) =>
       `${n(files)} 个文件中有 ${bold(n(missing))} 个缺少内容${
         below === null ? "" : `（应位于 ${path(below)} 下）`
-      }。请勿依赖此备份：请挂载存放内容的磁盘，然后重新备份。`,
+      }。`,
+    incompleteOutside: (outside) => `其中 ${n(outside)} 个位于服务器文件夹之外或经由链接，未读取。`,
+    mountAgain: "请勿依赖此备份：请挂载存放内容的磁盘，然后重新备份。",
+    allowAgain: "请勿依赖此备份：请允许读取其所在的文件夹，然后重新备份。",
     archive: "归档",
     key: "密钥文件",
     sha256: "SHA-256",

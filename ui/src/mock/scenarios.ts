@@ -53,7 +53,7 @@ export const scenarios: Record<string, Scenario> = {
     },
   },
   outside: {
-    survey: { ...samples.survey, contents_missing: 31, outside_folders: ["/data/shared/cfms-archive"] },
+    survey: { ...samples.survey, contents_missing: 31, contents_outside: 29, outside_folders: ["/data/shared/cfms-archive"] },
   },
   full: {
     outlook: { archive: { ...samples.outlook.archive, free_bytes: 3.2 * 1024 ** 3, problem: samples.diskFull } },

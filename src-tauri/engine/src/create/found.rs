@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) warnings_total: u64,
     pub(super) documents_missing: u64,
     pub(super) others_missing: u64,
+    /// Those of both that lie outside the server's folder, or behind a link.
+    pub(super) outside: u64,
     pub(super) missing_below: MissingBelow,
     pub(super) unfinished_uploads: u64,
     pub(super) content_bytes: u64,
@@ -56,7 +58,11 @@ impl Found {
                 WhichContents::OfDocuments => self.documents_missing += 1,
                 WhichContents::Others => self.others_missing += 1,
             }
-            self.missing_below.add(place.unwrap_or_default());
+            if code == WarningCode::Outside {
+                self.outside += 1;
+            } else {
+                self.missing_below.add(place.unwrap_or_default());
+            }
             if record.sealed().is_ok() {
                 self.in_part.push((row.id.clone(), code, reason.clone()));
             }

@@ -211,6 +211,11 @@ impl<'a> Members<'a> {
         self.found.documents_missing + self.found.others_missing
     }
 
+    /// Those of them that lie outside the server's folder, or behind a link.
+    pub(super) fn outside(&self) -> u64 {
+        self.found.outside
+    }
+
     /// How the backup ends. It is incomplete if it lacks too many of the documents' contents to be relied on.
     pub(super) fn outcome(&self, options: &Options) -> Outcome {
         if !options.allow_missing && server_data::is_incomplete(self.found.documents_missing, self.metadata.files_count)
@@ -223,7 +228,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The folder below which the missing contents should be.
+    /// The folder below which the missing contents that are not outside should be.
     pub(super) fn missing_below(&self) -> Option<PathBuf> {
         self.found.missing_below.folder()
     }

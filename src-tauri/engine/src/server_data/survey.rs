@@ -59,9 +59,12 @@ pub struct Survey {
     /// Contents that a backup would lack.
     #[ts(type = "number")]
     pub contents_missing: u64,
+    /// Those of them that lie outside the server's folder, or behind a link, and would not be read.
+    #[ts(type = "number")]
+    pub contents_outside: u64,
     /// Whether so many are missing that a backup would end incomplete.
     pub incomplete: bool,
-    /// The folder below which the missing contents should be, where they share one.
+    /// The folder below which the missing contents that are not outside should be, where they share one.
     pub missing_below: Option<PathBuf>,
     /// Folders outside the server's own that rows name, with readable files in them: each may be allowed.
     pub outside_folders: Vec<PathBuf>,
@@ -107,6 +110,7 @@ pub(super) fn survey(
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map(|since| since.as_secs_f64()),
         contents_missing: 0,
+        contents_outside: 0,
         incomplete: false,
         missing_below: None,
         outside_folders: Vec::new(),
@@ -156,13 +160,17 @@ impl Survey {
                     // An upload that never finished: nothing is lost with it.
                     return Ok(());
                 }
-                if code == WarningCode::Outside && self.outside_folders.len() < MAX_OUTSIDE {
-                    let folder = contents.folder_to_allow(&row).filter(|new| !self.outside_folders.contains(new));
-                    self.outside_folders.extend(folder);
-                }
                 self.contents_missing += 1;
                 documents_missing += u64::from(is_document);
-                below.add(contents.shown_path(&row));
+                if code == WarningCode::Outside {
+                    self.contents_outside += 1;
+                    if self.outside_folders.len() < MAX_OUTSIDE {
+                        let folder = contents.folder_to_allow(&row).filter(|new| !self.outside_folders.contains(new));
+                        self.outside_folders.extend(folder);
+                    }
+                } else {
+                    below.add(contents.shown_path(&row));
+                }
                 if self.warnings.len() < MAX_WARNINGS {
                     self.warnings.push(Warning::of_content(row, code, reason));
                 }

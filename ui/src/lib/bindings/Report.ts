@@ -74,7 +74,11 @@ key_beside_archive: boolean,
  */
 contents_missing: number, 
 /**
- * The folder below which the missing contents should be, where they share one.
+ * Those of them that lie outside the server's folder, or behind a link, and were not read.
+ */
+contents_outside: number, 
+/**
+ * The folder below which the missing contents that are not outside should be, where they share one.
  */
 missing_below: string | null, 
 /**

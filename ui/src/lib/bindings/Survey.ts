@@ -58,11 +58,15 @@ last_change: number | null,
  */
 contents_missing: number, 
 /**
+ * Those of them that lie outside the server's folder, or behind a link, and would not be read.
+ */
+contents_outside: number, 
+/**
  * Whether so many are missing that a backup would end incomplete.
  */
 incomplete: boolean, 
 /**
- * The folder below which the missing contents should be, where they share one.
+ * The folder below which the missing contents that are not outside should be, where they share one.
  */
 missing_below: string | null, 
 /**

@@ -74,14 +74,17 @@ fn folders_outside_with_readable_files_are_offered() {
     fs::write(elsewhere.join("content/files/x"), "X").expect("a file");
     let path = elsewhere.join("content/files/x");
     let server = Server::with(&format!(
-        "INSERT INTO files VALUES ('x', NULL, '{}', 1, 1), ('y', NULL, '/no/such/y', 1, 1);
-         INSERT INTO document_revisions VALUES (1, 'd', 'x', 1), (2, 'd', 'y', 1)",
+        "INSERT INTO files VALUES ('x', NULL, '{}', 1, 1), ('y', NULL, '/no/such/y', 1, 1),
+             ('z', NULL, 'content/files/z', 1, 1);
+         INSERT INTO document_revisions VALUES (1, 'd', 'x', 1), (2, 'd', 'y', 1), (3, 'd', 'z', 1)",
         path.display()
     ));
     let survey = server.survey();
     assert_eq!(survey.outside_folders, [elsewhere.join("content")]);
+    assert_eq!((survey.contents_missing, survey.contents_outside), (3, 2));
+    assert_eq!(survey.missing_below, Some(server.path("content/files")), "what is outside is missing nowhere");
     let allowed = server.open().survey(&survey.outside_folders, false, &Job::silent()).expect("a survey");
-    assert_eq!((allowed.contents_missing, allowed.content_bytes), (1, 1));
+    assert_eq!((allowed.contents_missing, allowed.contents_outside, allowed.content_bytes), (2, 1, 1));
     let _ = fs::remove_dir_all(elsewhere);
 }
 
