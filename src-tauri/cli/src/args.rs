@@ -1,5 +1,6 @@
 //! The command line: every verb and flag, with the text that `--help` and the manual page show.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -90,6 +91,14 @@ pub(crate) enum Verb {
     /// Show what an archive holds, without reading its contents
     #[command(after_long_help = examples::help(examples::INSPECT))]
     Inspect(InspectArgs),
+    /// Be a server that backs up: give a data directory the API through which clients make and fetch backups
+    ///
+    /// Clients sign in with the users and passwords of the server itself, which is only read; whoever may manage the system
+    /// (manage_system) or export backups (export_backup) there may make backups here. It runs beside the server, or without
+    /// it. Backups are of the documents only, unless --whole-server is given. Ctrl-C, SIGTERM: ends with 0; a running backup
+    /// is cancelled and leaves nothing behind.
+    #[command(after_long_help = examples::help(examples::SERVE))]
+    Serve(ServeArgs),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,
@@ -180,6 +189,35 @@ pub(crate) struct InspectArgs {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The folder that the server runs in: config.toml, app.db and content/ lie there
+    #[arg(long, short = 'D', value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Where to listen; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5105", value_parser = parse_address)]
+    pub(crate) listen: SocketAddr,
+    /// The TLS certificate, a PEM file [default: the server's own, else one that is made and kept]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Folder of the backups [default: content/backups of the server]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// Folder of the agent's own certificate, records and audit log [default: one below ~/.local/state/cfms-backup]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Make backups of the whole server
+    ///
+    /// They hold the database with every password hash, config.toml with its secrets and the TLS key: whoever may make a
+    /// backup then gets these. Clients are told by server_info.
+    #[arg(long)]
+    pub(crate) whole_server: bool,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -231,6 +269,12 @@ fn usage(verb: &str, message: &str) -> clap::Error {
         Some(verb) => verb.error(clap::error::ErrorKind::ArgumentConflict, message),
         None => command.error(clap::error::ErrorKind::ArgumentConflict, message),
     }
+}
+
+/// `127.0.0.1:5105`, `[::]:5105`, `localhost:5105`.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    found.ok_or_else(|| "no address with a port, such as 127.0.0.1:5105".to_owned())
 }
 
 /// Bytes of `4096`, `512K`, `48M`, `2G`.

@@ -35,6 +35,16 @@ pub(crate) const INSPECT: &[Example] = &[
     ("cfms-backup inspect /mnt/backup/monday.cfms.enc --json | jq .metadata", "as data"),
 ];
 
+/// Examples of `serve`.
+pub(crate) const SERVE: &[Example] = &[
+    ("cfms-backup serve --data-dir /srv/cfms", "for clients on this computer"),
+    ("cfms-backup serve -D /srv/cfms --listen 0.0.0.0:5105", "for clients on the network"),
+    (
+        "cfms-backup serve -D /srv/cfms --json --listen 127.0.0.1:0",
+        "for programs: the first line says where, and the fingerprint",
+    ),
+];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),
@@ -71,6 +81,7 @@ pub(crate) fn of(verb: &str) -> &'static [Example] {
         "create" => CREATE,
         "verify" => VERIFY,
         "inspect" => INSPECT,
+        "serve" => SERVE,
         "demo" => DEMO,
         "selftest" => SELFTEST,
         "completions" => COMPLETIONS,

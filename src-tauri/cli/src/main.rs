@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod secrecy;
 mod selftest;
+mod serve;
 mod show;
 mod signals;
 mod verify;
@@ -60,6 +61,7 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::Create(args) => create::run(args, output, signals),
         Verb::Verify(args) => verify::run(args, output, signals),
         Verb::Inspect(args) => inspect::run(args, output),
+        Verb::Serve(args) => serve::run(args, output, signals),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

@@ -23,7 +23,7 @@ struct Colors {
     err: bool,
 }
 
-/// What a verb did: the JSON document of it and the exit code.
+/// What a verb did: the JSON document of it, if there is one, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Answer {
     document: String,
@@ -40,6 +40,11 @@ impl Answer {
     /// The answer of this document, with the exit code as it is without `--strict`.
     pub(crate) fn new(document: &impl Serialize, exit: Exit) -> Result<Self> {
         Ok(Self { document: pretty(document)?, exit })
+    }
+
+    /// The answer of a verb that has told all there is.
+    pub(crate) fn told(exit: Exit) -> Self {
+        Self { document: String::new(), exit }
     }
 }
 
@@ -89,6 +94,16 @@ impl Output {
         }
     }
 
+    /// Something that programs wait for while the verb goes on: one line of JSON, at once, and only with `--json`.
+    pub(crate) fn announce(&self, document: &impl Serialize) -> Result<()> {
+        if self.telling.json {
+            let text = serde_json::to_string(document);
+            self.print(&text.map_err(|error| Failure::internal(format!("a line cannot be written as JSON: {error}")))?);
+            self.flush();
+        }
+        Ok(())
+    }
+
     /// A warning, for people. With `--json` it is in the document.
     pub(crate) fn warn(&self, text: &str) {
         if !self.telling.json {
@@ -117,7 +132,7 @@ impl Output {
                 (failed(&failure), failure.exit)
             }
         };
-        if self.telling.json {
+        if self.telling.json && !document.is_empty() {
             self.print(&document);
         }
         let exit = if exit == Exit::Warnings && !self.telling.strict { Exit::Done } else { exit };

@@ -11,6 +11,7 @@ use cfms_backup::job::Canceller;
 use cfms_backup::{Event, Phase};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::{flag, iterator, low_level};
+use tokio::sync::watch;
 
 use crate::exit::Exit;
 
@@ -27,6 +28,7 @@ const STOPPING: [(i32, Exit); 4] =
 pub(crate) struct Signals {
     stop: Arc<AtomicBool>,
     first: Arc<AtomicI32>,
+    stopping: watch::Sender<bool>,
     pause: Arc<Pause>,
 }
 
@@ -53,6 +55,15 @@ impl Signals {
         Canceller::from_flag(Arc::clone(&self.stop))
     }
 
+    /// Waits for a signal that asks to stop.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopping = self.stopping.subscribe();
+        async move {
+            // The listening thread holds the other end as long as the program runs.
+            let _ = stopping.wait_for(|is_asked| *is_asked).await;
+        }
+    }
+
     /// The exit code of a cancelled run.
     pub(crate) fn exit(&self) -> Exit {
         exit_of(self.first.load(Ordering::Acquire))
@@ -72,6 +83,7 @@ impl Signals {
                     asked = Some(Instant::now());
                     self.first.store(signal, Ordering::Release);
                     self.stop.store(true, Ordering::Release);
+                    self.stopping.send_replace(true);
                 }
                 Some(asked) if asked.elapsed() >= ONE_WISH => low_level::exit(exit_of(signal).code().into()),
                 Some(_) => {}

@@ -225,6 +225,14 @@ pub enum Error {
         /// Where it ends.
         problem: String,
     },
+    /// A TLS certificate or key cannot be used.
+    #[error("{} cannot be used for TLS: {problem}", .path.display())]
+    TlsPair {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; never any of its text.
+        problem: String,
+    },
     /// The archive's metadata announces a version that is not known.
     #[error("{} has version {version:?}; this program reads version \"1.0\"", .archive.display())]
     UnsupportedVersion {
@@ -273,6 +281,7 @@ pub enum Code {
     WrongKey,
     Damaged,
     Truncated,
+    TlsPair,
     UnsupportedVersion,
     ServerAddress,
     ServerUnreachable,
@@ -355,6 +364,7 @@ impl Error {
             Self::WrongKey { .. } => Code::WrongKey,
             Self::Damaged { .. } => Code::Damaged,
             Self::Truncated { .. } => Code::Truncated,
+            Self::TlsPair { .. } => Code::TlsPair,
             Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
             Self::Remote(error) => error.code(),
         }
@@ -407,6 +417,7 @@ impl Error {
             Self::Damaged { .. } | Self::Truncated { .. } => {
                 "Do not rely on this archive: make a new backup, or fetch another copy of it."
             }
+            Self::TlsPair { .. } => "Give a certificate and its private key, both as PEM files.",
             Self::UnsupportedVersion { .. } => "Use a newer release of this program.",
             Self::Remote(error) => return error.advice(),
         })

@@ -31,11 +31,12 @@
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
 //! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`].
 //!
-//! The wire between a client and a server has its messages in [`protocol`].
+//! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up.
 //!
 //! The engine blocks and knows neither a terminal nor a window. Every arrow between its modules points down: the verbs
 //! know `archive` and `server_data`, which do not know each other.
 
+pub mod agent;
 mod archive;
 pub mod certificate;
 pub mod create;

@@ -169,6 +169,10 @@ export const errors: ErrorTexts = {
     title: (p, _action, problem) => `${path(p.archive)} is cut off: ${problem}`,
     advice: () => "Do not rely on this archive. Make a new backup, best on another disk.",
   },
+  tls_pair: {
+    title: (p, _action, problem) => `${path(p.path)} cannot be used for TLS: ${problem}`,
+    advice: () => "Give a certificate and its private key, both as PEM files.",
+  },
   unsupported_version: {
     title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
     advice: () => "Use a newer release of this program.",

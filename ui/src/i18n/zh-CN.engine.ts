@@ -191,6 +191,10 @@ export const errors: ErrorTexts = {
     title: (p, _action, problem) => `${path(p.archive)} 被截断：${problem}`,
     advice: () => "请勿依赖此归档。请重新备份，最好备份到其他磁盘。",
   },
+  tls_pair: {
+    title: (p, _action, problem) => `${path(p.path)} 无法用于 TLS：${problem}`,
+    advice: () => "请提供证书及其私钥，二者均须为 PEM 文件。",
+  },
   unsupported_version: {
     title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”`,
     advice: () => "请使用本程序的更新版本。",

@@ -54,7 +54,9 @@ impl Error {
                 params.insert("path", shown(path));
                 params.insert("problem", missing.clone());
             }
-            Self::Config { path, problem } | Self::DatabaseDamaged { path, problem } => {
+            Self::Config { path, problem }
+            | Self::DatabaseDamaged { path, problem }
+            | Self::TlsPair { path, problem } => {
                 params.insert("path", shown(path));
                 params.insert("problem", problem.clone());
             }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use super::open_beneath;
+use super::policy::PasswordPolicy;
 use crate::error::{Error, Result};
+use crate::protocol::SERVER_PORT;
 
 /// Where a server without a configuration keeps its database.
 const DEFAULT_DATABASE: &str = "app.db";
@@ -22,6 +24,9 @@ pub(super) struct Config {
     storage: Option<String>,
     tls_certificate: Option<String>,
     tls_key: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    passwords: PasswordPolicy,
 }
 
 impl Config {
@@ -65,6 +70,13 @@ impl Config {
             storage: text("provider", "storage"),
             tls_certificate: text("server", "ssl_certfile"),
             tls_key: text("server", "ssl_keyfile"),
+            host: text("server", "host"),
+            port: (|| u16::try_from(table.get("server")?.get("port")?.as_integer()?).ok())(),
+            passwords: table
+                .get("security")
+                .and_then(toml::Value::as_table)
+                .map(PasswordPolicy::of)
+                .unwrap_or_default(),
         }
     }
 
@@ -100,5 +112,15 @@ impl Config {
     /// The file of the TLS key, if the configuration names one.
     pub(super) fn tls_key(&self) -> Option<&str> {
         self.tls_key.as_deref()
+    }
+
+    /// Host and port of the server.
+    pub(super) fn listens_on(&self) -> (&str, u16) {
+        (self.host.as_deref().unwrap_or("localhost"), self.port.unwrap_or(SERVER_PORT))
+    }
+
+    /// Which passwords the server takes.
+    pub(super) fn password_policy(&self) -> &PasswordPolicy {
+        &self.passwords
     }
 }

@@ -341,7 +341,7 @@ impl Meter<'_> {
     }
 }
 
-fn wait_for_turn(files: &DatabaseFiles, job: &Job) -> Result<MutexGuard<'static, ()>> {
+pub(super) fn wait_for_turn(files: &DatabaseFiles, job: &Job) -> Result<MutexGuard<'static, ()>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match TURN.try_lock() {
@@ -353,7 +353,7 @@ fn wait_for_turn(files: &DatabaseFiles, job: &Job) -> Result<MutexGuard<'static,
     }
 }
 
-fn wait(deadline: Instant, files: &DatabaseFiles, job: &Job) -> Result<()> {
+pub(super) fn wait(deadline: Instant, files: &DatabaseFiles, job: &Job) -> Result<()> {
     job.check()?;
     if Instant::now() >= deadline {
         return Err(locked(files));
@@ -366,7 +366,7 @@ fn locked(files: &DatabaseFiles) -> Error {
     Error::DatabaseLocked { path: files.named.clone(), seconds: PATIENCE.as_secs() }
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed)
@@ -374,7 +374,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// Whether SQLite would have to write beside the database, or into it, before it could read.
-fn needs_repair(error: &rusqlite::Error) -> bool {
+pub(super) fn needs_repair(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 

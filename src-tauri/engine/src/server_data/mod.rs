@@ -19,17 +19,20 @@ use cap_std::fs::{Dir, OpenOptions};
 use crate::error::{Error, Result};
 use crate::job::Job;
 
+mod accounts;
 mod columns;
 mod config;
 mod content_index;
 mod contents;
 mod copy;
 mod json;
+mod live;
 mod lock;
 mod missing;
 mod own;
 mod owned;
 mod owner;
+mod policy;
 mod private_folder;
 mod refusal;
 mod rows;
@@ -40,12 +43,16 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use accounts::Membership;
+pub(crate) use accounts::{Account, Lookup, Permission, Span};
 use config::Config;
 pub(crate) use content_index::{ContentIndex, ContentRow, WhichContents};
 pub(crate) use contents::{Contents, OpenContent};
 pub(crate) use lock::SourceLock;
 pub(crate) use missing::{MissingBelow, is_incomplete};
 use own::Own;
+pub(crate) use policy::PasswordPolicy;
 pub(crate) use refusal::Refusal;
 pub(crate) use server_files::ServerFile;
 pub(crate) use snapshot::Snapshot;
@@ -134,6 +141,21 @@ impl ServerData {
     pub(crate) fn snapshot(&self, server_stopped: bool, outputs: &[&Path], job: &Job) -> Result<Snapshot> {
         let forbidden: Vec<_> = outputs.iter().copied().chain([self.root()]).collect();
         copy::take(&self.database, server_stopped, &forbidden, job)
+    }
+
+    /// Looks for the user of that name in the live database, in one short transaction.
+    pub(crate) fn look_up(&self, username: &str) -> Result<Lookup> {
+        live::read(&self.database, &[self.root()], |connection| accounts::look_up(connection, username))
+    }
+
+    /// Which passwords the server takes.
+    pub(crate) fn password_policy(&self) -> &PasswordPolicy {
+        self.config.password_policy()
+    }
+
+    /// Host and port that the server listens on, as it is configured.
+    pub(crate) fn listens_on(&self) -> (&str, u16) {
+        self.config.listens_on()
     }
 
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.

@@ -1,0 +1,145 @@
+//! Backups, one at a time, and what is told of the one that runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+
+use super::Core;
+use crate::create::{Destination, Options, Outcome, Report, Scope, create};
+use crate::error::{Error, Result};
+use crate::job::{Canceller, Event, Job};
+use crate::names::BackupName;
+use crate::protocol::action;
+
+/// Events that wait for a listener; of one that is slower the oldest are dropped, which their absolute values heal.
+const WAITING_EVENTS: usize = 64;
+
+/// Makes backups.
+pub(super) struct Backups {
+    folder: PathBuf,
+    /// Paths of the server's own folder are told as the server tells them.
+    root: PathBuf,
+    scope: Scope,
+    running: Arc<Mutex<()>>,
+    count: AtomicU64,
+    canceller: Canceller,
+    events: broadcast::Sender<Progress>,
+}
+
+/// An event of a running backup, as listeners get it.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    /// Which backup.
+    pub(super) backup: u64,
+    /// For whom it is made.
+    pub(super) username: Arc<str>,
+    /// The message.
+    pub(super) text: Arc<str>,
+}
+
+/// The right to make the one backup that may run.
+pub(super) struct Turn(OwnedMutexGuard<()>);
+
+impl Backups {
+    /// Into `folder`, which is the server's own unless another is given.
+    pub(super) fn new(root: &Path, folder: Option<PathBuf>, is_whole: bool) -> Self {
+        Self {
+            folder: folder.unwrap_or_else(|| root.join("content/backups")),
+            root: root.to_path_buf(),
+            scope: if is_whole { Scope::WholeServer } else { Scope::DocumentsOnly },
+            running: Arc::default(),
+            count: AtomicU64::new(0),
+            canceller: Canceller::new(),
+            events: broadcast::Sender::new(WAITING_EVENTS),
+        }
+    }
+
+    /// Whether backups hold users, configuration and TLS pair too.
+    pub(super) fn are_whole(&self) -> bool {
+        self.scope == Scope::WholeServer
+    }
+
+    /// The turn to make a backup; `None` while another is being made.
+    pub(super) fn turn(&self) -> Option<Turn> {
+        if self.canceller.is_cancelled() {
+            return None;
+        }
+        Arc::clone(&self.running).try_lock_owned().ok().map(Turn)
+    }
+
+    /// What the running backup tells.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Progress> {
+        self.events.subscribe()
+    }
+
+    /// Stops the running backup and waits until it has cleaned up. No other begins any more.
+    pub(super) async fn stop(&self) {
+        self.canceller.cancel();
+        drop(self.running.lock().await);
+    }
+
+    /// A path as a server says it: relative to its folder, where it lies in it.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.root) {
+            Ok(below) => format!("./{}", below.display()),
+            Err(_) => path.display().to_string(),
+        }
+    }
+
+    fn job(&self, username: &str) -> Job {
+        let (events, username) = (self.events.clone(), Arc::from(username));
+        let backup = self.count.fetch_add(1, Ordering::Relaxed);
+        let tell = move |event: Event| {
+            if events.receiver_count() == 0 {
+                return;
+            }
+            let text = json!({ "action": action::BACKUP_PROGRESS, "data": event }).to_string().into();
+            // Whoever listened may have gone meanwhile.
+            let _ = events.send(Progress { backup, username: Arc::clone(&username), text });
+        };
+        Job::new(tell).with_canceller(self.canceller.clone())
+    }
+}
+
+/// Makes a backup for `username`, and goes on with it when nobody waits for it any more.
+pub(super) async fn generate(
+    core: Arc<Core>,
+    turn: Turn,
+    username: String,
+    name: Option<BackupName>,
+) -> Result<Report> {
+    let work = tokio::task::spawn_blocking(move || {
+        let Turn(_running) = turn;
+        let backups = &core.backups;
+        let destination = Destination { archive_dir: backups.folder.clone(), key_dir: None, name };
+        let options = Options { scope: backups.scope, ..Options::default() };
+        let report = create(&core.source, &destination, &options, &backups.job(&username));
+        let report = report.and_then(|report| core.records.add(&report, &username).map(|()| report));
+        let told = match &report {
+            Ok(report) => (200, outcome(report)),
+            Err(error) => (500, error.to_string()),
+        };
+        core.note_end(&username, report.as_ref().ok().map(|report| report.backup_name.clone()), told);
+        report
+    });
+    work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+fn outcome(report: &Report) -> String {
+    match report.outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::DoneWithWarnings => format!("done, with {} warnings", report.warnings_total),
+        Outcome::Incomplete => incomplete(report),
+    }
+}
+
+/// What is the matter with a backup that lacks most contents.
+pub(super) fn incomplete(report: &Report) -> String {
+    format!(
+        "the backup is written but incomplete: {} of {} contents are missing; is the disk that holds them mounted?",
+        report.contents_missing, report.metadata.files_count
+    )
+}

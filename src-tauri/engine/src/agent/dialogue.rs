@@ -1,0 +1,311 @@
+//! One request and its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::backups;
+use super::download::Download;
+use super::sign_in::{self, Credentials};
+use super::{Core, rights, shape, unix_now};
+use crate::create::{Outcome, Report};
+use crate::error::{Code, Error};
+use crate::names::BackupName;
+use crate::protocol::{
+    DownloadStart, GeneratedBackup, PROTOCOL_VERSION, Part, Response, Secret, ServerInfo, action, code, message, wipe,
+};
+use crate::server_data::Account;
+
+/// All that is answered.
+const ACTIONS: [&str; 8] = [
+    action::SERVER_INFO,
+    action::LOGIN,
+    action::REFRESH_TOKEN,
+    action::SET_PASSWD,
+    action::REGISTER_LISTENER,
+    action::GENERATE_BACKUP,
+    action::DOWNLOAD_BACKUP,
+    action::DELETE_BACKUP,
+];
+const SUCCESS: &str = "success";
+const NO_SUCH_BACKUP: &str = "There is no such backup that this agent made for this user";
+const NO_SET_PASSWD: &str =
+    "This is a backup agent: it does not write to the server's database. Change the password on the server itself.";
+
+/// A request as it came.
+pub(super) struct Question {
+    action: Option<String>,
+    data: Value,
+    username: Option<String>,
+    token: Option<Secret>,
+}
+
+/// An answer.
+pub(super) struct Reply {
+    code: i64,
+    data: Value,
+    message: String,
+}
+
+/// An answer, and what comes of it.
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// A file that is sent after it.
+    pub(super) download: Option<Download>,
+    /// Who has signed in, if anybody has.
+    pub(super) user: Option<String>,
+    /// Whether that user is told of running backups from now on.
+    pub(super) listens: bool,
+    /// Whether the audit log has it already.
+    is_noted: bool,
+}
+
+impl Question {
+    /// Reads a message; `None` for what is no JSON.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut value: Value = serde_json::from_slice(text).ok()?;
+        let text = |value: &mut Value, key: &str| match value.get_mut(key).map(Value::take) {
+            Some(Value::String(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        };
+        Some(Self {
+            action: text(&mut value, "action"),
+            username: text(&mut value, "username"),
+            token: text(&mut value, "token").map(Secret::from),
+            data: value.get_mut("data").map_or_else(|| json!({}), Value::take),
+        })
+    }
+
+    /// Whether only what the later framing shares with this protocol is asked for.
+    pub(super) fn is_server_info(&self) -> bool {
+        self.action.as_deref() == Some(action::SERVER_INFO)
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        wipe(&mut self.data);
+    }
+}
+
+impl Reply {
+    pub(super) fn new(code: i64, data: Value, message: impl Into<String>) -> Self {
+        Self { code, data, message: message.into() }
+    }
+
+    /// A success.
+    pub(super) fn of(data: &impl Serialize, message: &str) -> Self {
+        // The messages are objects of texts and numbers.
+        Self::new(code::OK, serde_json::to_value(data).unwrap_or_default(), message)
+    }
+
+    pub(super) fn refusal(code: i64, message: impl Into<String>) -> Self {
+        Self::new(code, json!({}), message)
+    }
+
+    /// What went wrong here.
+    pub(super) fn failure(error: &Error) -> Self {
+        Self::new(code::FAILED, json!({ "error": error.to_string(), "code": error.code() }), error.to_string())
+    }
+
+    /// The message, as text of JSON.
+    pub(super) fn into_text(self) -> String {
+        let Self { code, data, message } = self;
+        // A response is always JSON.
+        serde_json::to_string(&Response { code, data, message, timestamp: unix_now() }).unwrap_or_default()
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { reply, download: None, user: None, listens: false, is_noted: false }
+    }
+}
+
+impl From<shape::Refusal> for Reply {
+    fn from(refusal: shape::Refusal) -> Self {
+        let data = json!({ "validator": refusal.validator, "validator_value": refusal.value });
+        Self::new(code::BAD_REQUEST, data, refusal.message)
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(core: Arc<Core>, address: IpAddr, question: Question) -> Answer {
+    let Some(action) = question.action.as_deref() else {
+        return Reply::refusal(code::BAD_REQUEST, "No action specified in request").into();
+    };
+    let outcome = match action {
+        action::SERVER_INFO => server_info(&core, &question).await,
+        action::LOGIN => login(&core, address, &question).await,
+        action::SET_PASSWD => set_passwd(&question),
+        action if ACTIONS.contains(&action) => authenticated(&core, address, action, &question).await,
+        action => {
+            let action: String = crate::names::shown(action).chars().take(128).collect();
+            Err(Reply::refusal(code::BAD_REQUEST, format!("Unknown action: {action}")))
+        }
+    };
+    let answer = outcome.unwrap_or_else(Answer::from);
+    if ACTIONS.contains(&action) && action != action::SERVER_INFO && !answer.is_noted {
+        let username = question.data.get("username").and_then(Value::as_str).or(question.username.as_deref());
+        let backup = question.data.get("backup_name").and_then(Value::as_str);
+        let result = (answer.reply.code, answer.reply.message.as_str());
+        core.note(address, username.unwrap_or_default(), action, backup, result);
+    }
+    answer
+}
+
+/// Why not, or what.
+type Outcomes = std::result::Result<Answer, Reply>;
+
+async fn server_info(core: &Core, question: &Question) -> Outcomes {
+    shape::check(&question.data, shape::NOTHING)?;
+    let info = ServerInfo {
+        server_name: core.server_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol_version: PROTOCOL_VERSION,
+        lockdown: core.sign_in.is_locked_down().await,
+        agent: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        actions: ACTIONS.map(str::to_owned).to_vec(),
+        whole_server: Some(core.backups.are_whole()),
+    };
+    Ok(Reply::of(&info, SUCCESS).into())
+}
+
+async fn login(core: &Arc<Core>, address: IpAddr, question: &Question) -> Outcomes {
+    let data = shape::check(&question.data, shape::LOGIN)?;
+    let secret = |key: &str| data.get(key).and_then(Value::as_str).map(Secret::from);
+    let credentials = Credentials {
+        username: text(data, "username").unwrap_or_default().to_owned(),
+        password: secret("password").unwrap_or_else(|| Secret::from("")),
+        second_factor: secret("2fa_token"),
+    };
+    let username = credentials.username.clone();
+    let reply = sign_in::login(core, address, credentials).await;
+    let user = (reply.code == code::OK).then_some(username);
+    Ok(Answer { user, ..reply.into() })
+}
+
+fn set_passwd(question: &Question) -> Outcomes {
+    shape::check(&question.data, shape::SET_PASSWD)?;
+    Err(Reply::refusal(code::FORBIDDEN, NO_SET_PASSWD))
+}
+
+/// The actions that need a token.
+async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question: &Question) -> Outcomes {
+    let (Some(username), Some(token)) = (&question.username, &question.token) else {
+        return Err(Reply::refusal(code::UNAUTHORIZED, "Username or token is missing"));
+    };
+    let account = sign_in::authenticate(core, address, username, token).await?;
+    let now = unix_now();
+    if action == action::REFRESH_TOKEN {
+        shape::check(&question.data, shape::NOTHING)?;
+        let user = Some(account.username.clone());
+        return Ok(Answer { user, ..sign_in::refresh(core, &account).into() });
+    }
+    if !rights::may_bypass_lockdown(&account, now) && core.sign_in.is_locked_down().await {
+        return Err(Reply::refusal(code::LOCKDOWN, "lockdown"));
+    }
+    let may_back_up = rights::may_back_up(&account, now);
+    let allowed = || if may_back_up { Ok(()) } else { Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED)) };
+    let mut answer = match action {
+        action::REGISTER_LISTENER => {
+            shape::check(&question.data, shape::NOTHING)?;
+            Answer { listens: true, ..Reply::of(&json!({}), SUCCESS).into() }
+        }
+        action::GENERATE_BACKUP => {
+            let data = shape::check(&question.data, shape::GENERATE_BACKUP)?;
+            allowed()?;
+            generate_backup(core, address, &account, text(data, "backup_name")).await
+        }
+        action::DOWNLOAD_BACKUP => {
+            let data = shape::check(&question.data, shape::DOWNLOAD_BACKUP)?;
+            allowed()?;
+            download_backup(core, &account, data).await?
+        }
+        _ => {
+            let data = shape::check(&question.data, shape::DELETE_BACKUP)?;
+            allowed()?;
+            delete_backup(core, &account, text(data, "backup_name").unwrap_or_default()).await?.into()
+        }
+    };
+    answer.user = Some(account.username);
+    Ok(answer)
+}
+
+async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: Option<&str>) -> Answer {
+    let name = match name.map(BackupName::parse).transpose() {
+        Ok(name) => name,
+        Err(error) => return not_generated(&error).into(),
+    };
+    let Some(turn) = core.backups.turn() else {
+        return not_generated(&Error::SourceBusy { path: core.source.root().to_path_buf() }).into();
+    };
+    let username = account.username.clone();
+    core.note(address, &username, action::GENERATE_BACKUP, name.as_ref().map(BackupName::as_str), (0, "begun"));
+    let reply = match backups::generate(Arc::clone(core), turn, username, name).await {
+        Ok(report) => generated(core, &report),
+        Err(error) => not_generated(&error),
+    };
+    Answer { is_noted: true, ..reply.into() }
+}
+
+fn generated(core: &Core, report: &Report) -> Reply {
+    let backup = GeneratedBackup {
+        archive_path: core.backups.shown(&report.archive_path),
+        key_path: core.backups.shown(&report.key_path),
+        metadata: report.metadata.clone(),
+    };
+    let mut reply = Reply::of(&backup, SUCCESS);
+    if report.outcome == Outcome::Incomplete {
+        // It is there, and can be fetched; but whoever asks must not take it for a backup to rely on.
+        (reply.code, reply.message) = (code::FAILED, message::BACKUP_FAILED.to_owned());
+        if let Value::Object(data) = &mut reply.data {
+            data.insert("error".to_owned(), backups::incomplete(report).into());
+            data.insert("code".to_owned(), "incomplete".into());
+        }
+    }
+    reply
+}
+
+fn not_generated(error: &Error) -> Reply {
+    let is_the_requests = matches!(error.code(), Code::BadName | Code::AlreadyExists | Code::NameBusy);
+    let code = if is_the_requests { code::BAD_REQUEST } else { code::FAILED };
+    Reply::new(code, json!({ "error": error.to_string(), "code": error.code() }), message::BACKUP_FAILED)
+}
+
+async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String, Value>) -> Outcomes {
+    let backup_name = text(data, "backup_name").unwrap_or_default();
+    let (part, shown) = if text(data, "part") == Some("key") { (Part::Key, "key") } else { (Part::Archive, "archive") };
+    let offset = data.get("offset").and_then(Value::as_u64).unwrap_or(0);
+    let missing = || Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP);
+    let record = core.records.find(backup_name, &account.username).ok_or_else(missing)?;
+    let turn = Arc::clone(&core.downloads).try_acquire_owned();
+    let turn =
+        turn.map_err(|_| Reply::refusal(code::TOO_MANY, "Too many downloads at once. Please try again later."))?;
+    let opened = tokio::task::spawn_blocking(move || record.open(part)).await.unwrap_or(Err(Error::Cancelled));
+    let (file, size) = opened.map_err(|error| Reply::failure(&error))?.ok_or_else(missing)?;
+    if offset > size {
+        let data = json!({ "validator": "maximum", "validator_value": size });
+        return Err(Reply::new(code::BAD_REQUEST, data, "'offset' is beyond the end of the file"));
+    }
+    let title = (account.username.clone(), backup_name.to_owned(), shown);
+    let download = Some(Download { file, size, offset, title, _turn: turn });
+    Ok(Answer { download, ..Reply::of(&DownloadStart { size, offset }, SUCCESS).into() })
+}
+
+async fn delete_backup(core: &Arc<Core>, account: &Account, name: &str) -> std::result::Result<Reply, Reply> {
+    let record = core.records.find(name, &account.username);
+    let record = record.ok_or_else(|| Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP))?;
+    let core = Arc::clone(core);
+    let removed = tokio::task::spawn_blocking(move || core.records.remove(&record)).await;
+    match removed.unwrap_or(Err(Error::Cancelled)) {
+        Ok(()) => Ok(Reply::of(&json!({}), SUCCESS)),
+        Err(error) => Err(Reply::failure(&error)),
+    }
+}
+
+fn text<'a>(data: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    data.get(key).and_then(Value::as_str)
+}

@@ -1,0 +1,260 @@
+//! The agent: a server that backs up. It gives a CFMS data directory, of whatever server version, the API of
+//! [`protocol`](crate::protocol), and adds what the servers' own handler lacks: safe names, progress, and the way home for
+//! archive and key.
+//!
+//! ```text
+//! connection   one client: handshakes, clocks, limits, framing, what is sent
+//! dialogue     one request: who asks, may they, what is the answer
+//! sign_in      passwords, second factors, tokens; throttle; lockdown
+//! rights       what a user may do: pure functions over the rows of the database
+//! backups      the one backup that may run; records of what was made for whom; download
+//! ```
+//!
+//! It reads the users of the live database and never writes it. The blocking verbs run on threads of their own; only the
+//! agent's end cancels a backup, not a client that goes away.
+
+use std::collections::HashMap;
+use std::fs::{DirBuilder, File, TryLockError};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::certificate::Fingerprint;
+use crate::error::{Error, Result};
+use crate::protocol::action;
+use crate::server_data::ServerData;
+
+mod audit;
+mod backups;
+mod connection;
+mod dialogue;
+mod download;
+mod limits;
+mod lockdown;
+mod passwords;
+mod records;
+mod rights;
+mod shape;
+mod sign_in;
+mod throttle;
+mod tls;
+mod tokens;
+mod totp;
+
+pub use audit::{Entry, Listener};
+pub use tls::TlsPair;
+
+/// How an agent works.
+pub struct Settings {
+    /// Where it listens. Port 0 is any that is free.
+    pub listen: SocketAddr,
+    /// What it shows to clients.
+    pub certificate: TlsPair,
+    /// Where backups go; `None` is `content/backups` of the server.
+    pub backup_dir: Option<PathBuf>,
+    /// Where it keeps its certificate, its records and its audit log. It is created where it is missing.
+    pub state_dir: PathBuf,
+    /// Make backups of the whole server, users, configuration and TLS pair included, and not of the documents only.
+    pub whole_server: bool,
+    /// What is told of every entry of the audit log.
+    pub audit: Listener,
+}
+
+/// An agent that listens.
+pub struct Agent {
+    core: Arc<Core>,
+    listener: TcpListener,
+    identity: tls::Identity,
+    address: SocketAddr,
+    // Held to the end: one agent uses a folder at a time.
+    _state: File,
+}
+
+/// What all connections share.
+struct Core {
+    source: ServerData,
+    server_name: String,
+    backups: backups::Backups,
+    records: records::Records,
+    downloads: Arc<Semaphore>,
+    sign_in: sign_in::SignIn,
+    audit: audit::Audit,
+}
+
+impl Agent {
+    /// Opens all that an agent for `source` needs, and listens.
+    ///
+    /// # Errors
+    /// Whatever keeps it from working: a database that is none of a CFMS server, a TLS pair that is none, a folder that
+    /// another agent uses, an address that is taken.
+    pub async fn bind(source: ServerData, settings: Settings) -> Result<Self> {
+        let state = claim(&settings.state_dir)?;
+        let identity = tls::Identity::of(&settings.certificate, &source, &settings.state_dir)?;
+        let source = check_users(source).await?;
+        let unusable = |e| Error::io("listen on", settings.listen.to_string(), e);
+        let listener = TcpListener::bind(settings.listen).await.map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        let backup_dir = settings.backup_dir.map(std::path::absolute).transpose();
+        let backup_dir = backup_dir.map_err(|e| Error::io("find", "the folder for backups", e))?;
+        let core = Core {
+            server_name: format!("{} (CFMS Backup agent)", source.server_name().unwrap_or("CFMS server")),
+            backups: backups::Backups::new(source.root(), backup_dir, settings.whole_server),
+            records: records::Records::open(&settings.state_dir)?,
+            downloads: Arc::new(Semaphore::new(limits::DOWNLOADS)),
+            sign_in: sign_in::SignIn::new(&source, address)?,
+            audit: audit::Audit::open(&settings.state_dir, settings.audit)?,
+            source,
+        };
+        Ok(Self { core: Arc::new(core), listener, identity, address, _state: state })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its certificate's: what a client trusts.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint
+    }
+
+    /// Where its certificate lies.
+    pub fn certificate_path(&self) -> &Path {
+        &self.identity.path
+    }
+
+    /// Answers clients until `stop` is ready. A running backup is cancelled then, and leaves nothing behind.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let mut clients = JoinSet::new();
+        let places = Places::default();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((tcp, peer)) => self.welcome(tcp, peer, &places, &stopped, &mut clients),
+                    // Out of file handles, say: it passes when somebody leaves.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                },
+                Some(_) = clients.join_next() => {}
+            }
+        }
+        drop(self.listener);
+        let _ = stopping.send(true);
+        self.core.backups.stop().await;
+        let _ = timeout(limits::SHUTDOWN, async { while clients.join_next().await.is_some() {} }).await;
+    }
+
+    fn welcome(
+        &self,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        places: &Places,
+        stopped: &watch::Receiver<bool>,
+        clients: &mut JoinSet<()>,
+    ) {
+        // Who finds no place is let go of at once.
+        if let Some(place) = places.take(peer.ip().to_canonical()) {
+            let (core, acceptor, stopped) = (Arc::clone(&self.core), self.identity.acceptor.clone(), stopped.clone());
+            clients.spawn(async move {
+                let _place = place;
+                connection::serve(core, tcp, peer.ip().to_canonical(), acceptor, stopped).await;
+            });
+        }
+    }
+}
+
+impl Core {
+    /// Notes how a request ended.
+    fn note(&self, address: IpAddr, username: &str, action: &str, backup: Option<&str>, (code, result): (i64, &str)) {
+        self.audit.note(Entry {
+            time: unix_now(),
+            address: address.to_string(),
+            username: username.to_owned(),
+            action: action.to_owned(),
+            backup_name: backup.map(str::to_owned),
+            code,
+            result: result.to_owned(),
+        });
+    }
+
+    /// Notes how a backup ended, whoever waits for it.
+    fn note_end(&self, username: &str, backup_name: Option<String>, (code, result): (i64, String)) {
+        self.audit.note(Entry {
+            time: unix_now(),
+            address: "-".to_owned(),
+            username: username.to_owned(),
+            action: action::GENERATE_BACKUP.to_owned(),
+            backup_name,
+            code,
+            result,
+        });
+    }
+}
+
+/// How many connections there are, of whom.
+#[derive(Default, Clone)]
+struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped.
+struct Place {
+    places: Places,
+    address: IpAddr,
+}
+
+impl Places {
+    fn take(&self, address: IpAddr) -> Option<Place> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = taken.get(&address).copied().unwrap_or(0);
+        if of_address >= limits::CONNECTIONS_OF_ADDRESS || taken.values().sum::<usize>() >= limits::CONNECTIONS {
+            return None;
+        }
+        taken.insert(address, of_address + 1);
+        Some(Place { places: self.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(taken.remove(&self.address)),
+        }
+    }
+}
+
+/// Takes the agent's own folder for this process.
+fn claim(folder: &Path) -> Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| Error::io("create", folder, e))?;
+    let handle = File::open(folder).map_err(|e| Error::io("open", folder, e))?;
+    match handle.try_lock() {
+        Ok(()) => Ok(handle),
+        Err(TryLockError::WouldBlock) => {
+            let source = std::io::Error::other("another agent uses it");
+            Err(Error::Io { action: "use", path: folder.to_path_buf(), source })
+        }
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", folder, error)),
+    }
+}
+
+/// Looks at the users once, so that what is no CFMS server is told at the start. One that holds its database locked may.
+async fn check_users(source: ServerData) -> Result<ServerData> {
+    let work = tokio::task::spawn_blocking(move || match source.look_up("") {
+        Ok(_) | Err(Error::DatabaseLocked { .. }) => Ok(source),
+        Err(error) => Err(error),
+    });
+    work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+fn unix_now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

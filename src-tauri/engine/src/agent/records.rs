@@ -1,0 +1,134 @@
+//! Which pairs this agent made, and for whom: only these are given out or removed, never what else lies in the folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+
+use crate::create::Report;
+use crate::error::{Error, Result};
+use crate::protocol::Part;
+
+/// A pair that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) backup_name: String,
+    pub(super) username: String,
+    archive: Made,
+    key: Made,
+}
+
+/// A file as it was when it was made: another one under its name is not it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Made {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    size: u64,
+}
+
+/// The list of them, in the agent's own folder.
+pub(super) struct Records {
+    path: PathBuf,
+    all: Mutex<Vec<Record>>,
+}
+
+impl Records {
+    /// Reads the list in `folder`. Pairs that are not there any more are struck off.
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("records.json");
+        let mut all: Vec<Record> = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| Error::Io {
+                action: "understand",
+                path: path.clone(),
+                source: error.into(),
+            })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::io("read", &path, error)),
+        };
+        all.retain(|record| record.archive.path.exists() || record.key.path.exists());
+        Ok(Self { path, all: Mutex::new(all) })
+    }
+
+    /// Notes that a pair was made for `username`.
+    pub(super) fn add(&self, report: &Report, username: &str) -> Result<()> {
+        let record = Record {
+            backup_name: report.backup_name.clone(),
+            username: username.to_owned(),
+            archive: Made::at(&report.archive_path)?,
+            key: Made::at(&report.key_path)?,
+        };
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        // A pair of that name that was there before has been taken away by somebody.
+        all.retain(|old| old.backup_name != record.backup_name);
+        all.push(record);
+        self.save(&all)
+    }
+
+    /// The pair of that name that was made for that user.
+    pub(super) fn find(&self, backup_name: &str, username: &str) -> Option<Record> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|record| record.backup_name == backup_name && record.username == username).cloned()
+    }
+
+    /// Removes a pair and strikes it off. What is not there any more, or is another file now, is left as it is.
+    pub(super) fn remove(&self, record: &Record) -> Result<()> {
+        // The archive first: a key without its archive opens nothing, an archive without its key is lost.
+        for made in [&record.archive, &record.key] {
+            if made.is_there() {
+                fs::remove_file(&made.path).map_err(|e| Error::io("remove", &made.path, e))?;
+            }
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|other| other != record);
+        self.save(&all)
+    }
+
+    fn save(&self, all: &[Record]) -> Result<()> {
+        let written = |e| Error::io("write", &self.path, e);
+        let text = serde_json::to_vec_pretty(all).map_err(|e| written(e.into()))?;
+        let new = self.path.with_extension("json.new");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(written)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(written)?;
+        fs::rename(&new, &self.path).map_err(written)
+    }
+}
+
+impl Record {
+    /// Opens one of the two files, if it is still the one that was made. `None` if not.
+    pub(super) fn open(&self, part: Part) -> Result<Option<(File, u64)>> {
+        let made = match part {
+            Part::Archive => &self.archive,
+            Part::Key => &self.key,
+        };
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        // The flags of open(2) are small positive numbers.
+        let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&made.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &made.path, error)),
+        };
+        let found = file.metadata().map_err(|e| Error::io("read", &made.path, e))?;
+        Ok(made.is(&found).then_some((file, made.size)))
+    }
+}
+
+impl Made {
+    fn at(path: &Path) -> Result<Self> {
+        let found = fs::symlink_metadata(path).map_err(|e| Error::io("read", path, e))?;
+        Ok(Self { path: path.to_path_buf(), device: found.dev(), inode: found.ino(), size: found.len() })
+    }
+
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| self.is(&found))
+    }
+
+    fn is(&self, found: &fs::Metadata) -> bool {
+        found.is_file() && (found.dev(), found.ino(), found.len()) == (self.device, self.inode, self.size)
+    }
+}

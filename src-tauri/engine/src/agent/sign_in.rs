@@ -1,0 +1,169 @@
+//! Who somebody is: passwords, second factors and tokens, as the server would take them. Nobody enters whom it would refuse.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use tokio::time::sleep_until;
+
+use super::dialogue::Reply;
+use super::lockdown::Lockdown;
+use super::passwords::{Overloaded, Passwords};
+use super::throttle::Throttle;
+use super::tokens::Tokens;
+use super::totp::Totp;
+use super::{Core, limits, rights, unix_now};
+use crate::error::{Error, Result};
+use crate::protocol::{Refreshed, Secret, SignedIn, code, message};
+use crate::server_data::{Account, Lookup, ServerData};
+
+/// What deciding that needs.
+pub(super) struct SignIn {
+    tokens: Tokens,
+    passwords: Passwords,
+    totp: Totp,
+    throttle: Throttle,
+    lockdown: Option<Lockdown>,
+}
+
+/// What somebody signs in with.
+pub(super) struct Credentials {
+    pub(super) username: String,
+    pub(super) password: Secret,
+    pub(super) second_factor: Option<Secret>,
+}
+
+const TOO_MANY: &str = "Too many login attempts. Please try again later.";
+const WRONG: &str = "Invalid credentials";
+const WRONG_TOKEN: &str = "Invalid user or token";
+
+impl SignIn {
+    pub(super) fn new(source: &ServerData, own: SocketAddr) -> Result<Self> {
+        let (host, port) = source.listens_on();
+        Ok(Self {
+            tokens: Tokens::new()?,
+            passwords: Passwords::new(),
+            totp: Totp::default(),
+            throttle: Throttle::default(),
+            // An agent on the server's port would ask itself.
+            lockdown: (port != own.port()).then(|| Lockdown::of(host, port)),
+        })
+    }
+
+    /// Whether the running server is locked down.
+    pub(super) async fn is_locked_down(&self) -> bool {
+        match &self.lockdown {
+            Some(lockdown) => lockdown.is_on().await,
+            None => false,
+        }
+    }
+}
+
+/// Answers `login`.
+pub(super) async fn login(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> Reply {
+    let answer_at = tokio::time::Instant::now() + limits::FAILED_LOGIN;
+    let Some(attempt) = core.sign_in.throttle.begin(address, &credentials.username, Instant::now()) else {
+        return Reply::refusal(code::TOO_MANY, TOO_MANY);
+    };
+    let (reply, end) = decide(core, address, credentials).await;
+    let throttle = &core.sign_in.throttle;
+    match end {
+        End::Right => throttle.succeeded(attempt),
+        End::Undecided => throttle.undecided(attempt),
+        // It stays counted.
+        End::Wrong => sleep_until(answer_at).await,
+    }
+    reply
+}
+
+/// How an attempt counts.
+enum End {
+    Right,
+    Wrong,
+    Undecided,
+}
+
+async fn decide(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> (Reply, End) {
+    let Credentials { username, password, second_factor } = credentials;
+    let lookup = match look_up(core, &username).await {
+        Ok(lookup) => lookup,
+        Err(error) => return (Reply::failure(&error), End::Undecided),
+    };
+    if rights::is_banned(address, &lookup.banned_subnets) {
+        return (Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED), End::Wrong);
+    }
+    let account = match core.sign_in.passwords.are_right(password.clone(), lookup).await {
+        Ok(Some(account)) => account,
+        Ok(None) => return (Reply::refusal(code::UNAUTHORIZED, WRONG), End::Wrong),
+        Err(Overloaded) => return (Reply::refusal(code::TOO_MANY, TOO_MANY), End::Undecided),
+    };
+    if let Some(secret) = &account.totp_secret {
+        let Some(given) = second_factor else {
+            let wanted =
+                Reply::new(code::SECOND_FACTOR, json!({ "method": "totp" }), "Two-factor authentication required");
+            return (wanted, End::Undecided);
+        };
+        if !core.sign_in.totp.takes(&account.username, secret, given.expose(), unix_now() as u64) {
+            return (Reply::refusal(code::UNAUTHORIZED, "Invalid two-factor authentication token"), End::Wrong);
+        }
+    }
+    if account.is_disabled {
+        return (Reply::refusal(code::INACTIVE, "User account is not active"), End::Wrong);
+    }
+    (welcome(core, &account, &password), End::Right)
+}
+
+/// The answer to somebody who is who they say.
+fn welcome(core: &Core, account: &Account, password: &Secret) -> Reply {
+    let (policy, now) = (core.source.password_policy(), unix_now());
+    if !policy.takes(password.expose()) {
+        return Reply::refusal(code::FORBIDDEN, message::PASSWORD_MUST_CHANGE);
+    }
+    if account.password_changed.is_some_and(|changed| policy.is_expired(changed, now)) {
+        return Reply::refusal(code::FORBIDDEN, message::PASSWORD_EXPIRED);
+    }
+    let token = core.sign_in.tokens.give(account, now);
+    let data = SignedIn {
+        token: token.text,
+        exp: Some(token.exp),
+        nickname: account.nickname.clone(),
+        permissions: rights::permissions(account, now).into_iter().collect(),
+        groups: rights::groups(account, now).into_iter().collect(),
+    };
+    Reply::of(&data, "Login successful")
+}
+
+/// Answers `refresh_token`.
+pub(super) fn refresh(core: &Core, account: &Account) -> Reply {
+    let token = core.sign_in.tokens.give(account, unix_now());
+    Reply::of(&Refreshed { token: token.text, exp: Some(token.exp) }, "Token refreshed successfully")
+}
+
+/// The user whose token it is, if the server would let that user in now.
+pub(super) async fn authenticate(
+    core: &Arc<Core>,
+    address: IpAddr,
+    username: &str,
+    token: &Secret,
+) -> std::result::Result<Account, Reply> {
+    let tokens = &core.sign_in.tokens;
+    let refused = || Reply::refusal(code::UNAUTHORIZED, WRONG_TOKEN);
+    // The signature first: only who signed in here can make the agent read the database.
+    if !tokens.is_ours(token.expose(), username, unix_now()) {
+        return Err(refused());
+    }
+    let lookup = look_up(core, username).await.map_err(|error| Reply::failure(&error))?;
+    if rights::is_banned(address, &lookup.banned_subnets) {
+        return Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED));
+    }
+    let account = lookup.account.filter(|account| !account.is_disabled);
+    account.filter(|account| tokens.is_of(token.expose(), account, unix_now())).ok_or_else(refused)
+}
+
+/// What the database knows of that user now.
+pub(super) async fn look_up(core: &Arc<Core>, username: &str) -> Result<Lookup> {
+    let (core, username) = (Arc::clone(core), username.to_owned());
+    let work = tokio::task::spawn_blocking(move || core.source.look_up(&username));
+    work.await.unwrap_or(Err(Error::Cancelled))
+}
