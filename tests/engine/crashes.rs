@@ -109,6 +109,32 @@ fn a_server_in_a_folder_that_cannot_be_written_is_backed_up() {
     }
 }
 
+#[test]
+fn damage_to_a_table_that_no_member_shows_is_told_and_goes_along() {
+    let ground = Ground::with("small");
+    let database = ground.server().join("app.db");
+    let opened = rusqlite::Connection::open(&database).unwrap();
+    let (page, size): (u64, u64) = opened
+        .query_row(
+            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE type = 'table' AND name = 'users'",
+            [],
+            |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+        )
+        .unwrap();
+    drop(opened);
+    assert_eq!(ground.create("sound", &[]).ended(0).warnings(), []);
+    let mut bytes = fs::read(&database).unwrap();
+    bytes[((page - 1) * size) as usize] = 0xff;
+    fs::write(&database, &bytes).unwrap();
+
+    let run = ground.create("damaged", &[]).ended(0);
+    let codes: Vec<_> = run.warnings().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["database_damaged"], "{run:?}");
+    assert_eq!(run.document()["verification"]["verdict"], "verified");
+    // What is left out is not looked at either.
+    assert_eq!(ground.create("documents", &["--documents-only"]).ended(0).warnings(), []);
+}
+
 fn open_to_all(folder: &std::path::Path) {
     fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
 }

@@ -55,6 +55,7 @@ fn words(code: WarningCode) -> &'static str {
         WarningCode::Sha256Mismatch => "not as recorded",
         WarningCode::NotUtf8 => "not UTF-8",
         WarningCode::ServerFileMissing => "server file missing",
+        WarningCode::DatabaseDamaged => "database damaged",
         WarningCode::KeyWithoutArchive => "key without archive",
         WarningCode::FolderMoved => "folder moved",
         _ => "warning",

@@ -162,6 +162,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
     let snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
+    let damage = if options.scope == Scope::WholeServer { snapshot.damage()? } else { None };
     job.settle();
     let contents = Contents::look_at(source, &snapshot, options, job)?;
     let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
@@ -170,6 +171,9 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     plan(&snapshot, expected, options, job);
     for key in claim.orphaned_keys() {
         members.warn(orphaned_key(key));
+    }
+    if let Some(problems) = damage {
+        members.warn(damaged_database(source, &problems));
     }
 
     let key = Key::generate()?;
@@ -353,6 +357,13 @@ fn orphaned_key(path: &Path) -> Warning {
         "an earlier run died before its archive was finished; this key opens nothing that was published beside it";
     let mut warning = Warning::new(WarningCode::KeyWithoutArchive, reason);
     warning.path = Some(path.display().to_string());
+    warning
+}
+
+fn damaged_database(source: &ServerData, problems: &str) -> Warning {
+    let reason = format!("SQLite finds damage in it, and it went along as it is: {problems}");
+    let mut warning = Warning::new(WarningCode::DatabaseDamaged, reason);
+    warning.path = Some(source.database().display().to_string());
     warning
 }
 

@@ -73,6 +73,8 @@ pub enum WarningCode {
     NotUtf8,
     /// A file that config.toml names (TLS pair) is not there or cannot be read.
     ServerFileMissing,
+    /// Pages of the database are damaged, of tables that no JSON member shows, it may be; the copy went along as it is.
+    DatabaseDamaged,
     /// A key of an earlier run, whose archive was never finished, lies in the key folder.
     KeyWithoutArchive,
     /// An output folder was renamed or replaced while the backup was written; the file is in the folder that was opened.

@@ -20,6 +20,7 @@ export const warnings: WarningTexts = {
   sha256_mismatch: "内容与服务器记录的 SHA-256 不符。",
   not_utf8: "数据库中有文本不是 UTF-8；无法识别的字节已被替换。",
   server_file_missing: "config.toml 指定的文件不存在或无法读取。",
+  database_damaged: "服务器的数据库已损坏；已按原样备份。",
   key_without_archive: "此处留有先前一次未完成的备份的密钥文件。",
   folder_moved: "写入备份期间，其文件夹被重命名或替换；文件实际位于报告所示的路径。",
 };

@@ -38,6 +38,7 @@ mod refusal;
 mod rows;
 mod server_files;
 mod snapshot;
+mod soundness;
 mod source;
 mod survey;
 #[cfg(test)]

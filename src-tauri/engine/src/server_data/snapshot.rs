@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::columns::Tables;
@@ -140,9 +140,14 @@ impl Counts {
             folders: count(tables.folders.name)?,
             files: contents.count(WhichContents::OfDocuments) as u64,
             other_files: contents.count(WhichContents::Others) as u64,
-            users: if has_users { count("users")? } else { 0 },
+            // A backup of a server whose users cannot be read is better than none; [`Snapshot::damage`] tells of it.
+            users: if has_users { count("users").or_else(none_if_damaged)? } else { 0 },
         })
     }
+}
+
+fn none_if_damaged(error: rusqlite::Error) -> rusqlite::Result<u64> {
+    if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) { Ok(0) } else { Err(error) }
 }
 
 fn schema_sha256(connection: &Connection) -> rusqlite::Result<String> {
