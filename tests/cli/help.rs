@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::program::{names, run};
 
-const VERBS: [&str; 8] = ["create", "verify", "inspect", "serve", "demo", "selftest", "completions", "man"];
+const VERBS: [&str; 11] =
+    ["create", "verify", "inspect", "serve", "list", "show", "cat", "demo", "selftest", "completions", "man"];
 const CODES: [u8; 11] = [0, 1, 2, 3, 4, 5, 8, 129, 130, 131, 143];
 
 #[test]

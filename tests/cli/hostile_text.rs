@@ -38,6 +38,9 @@ fn titles_are_shown_with_their_control_characters_escaped() {
     assert_harmless(&inspect);
     assert!(inspect.out.contains(r"nice\u{1b}[31m\n"), "{inspect:?}");
     assert_harmless(&run(["verify".as_ref(), archive.as_os_str()]));
+    let list = run(["list".as_ref(), archive.as_os_str(), "--tree".as_ref()]);
+    assert_harmless(&list);
+    assert!(list.out.contains(r"nice\u{1b}[31m\n"), "{list:?}");
 }
 
 #[test]

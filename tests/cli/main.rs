@@ -6,6 +6,7 @@ mod exit_codes;
 mod help;
 mod hostile_text;
 mod json;
+mod looking;
 mod program;
 mod secrets;
 mod selftest;

@@ -82,6 +82,14 @@ function sentencesIn(rust: string): string[] {
 
 /** Texts of the engine that are in no message. */
 const NEVER_SHOWN = new Set([
+  // Conditions of access are told from their parts.
+  "everyone who is signed in",
+  "the right {}",
+  "the group {}",
+  "a rule that cannot be understood",
+  "the {} {}",
+  "{} of the {} ",
+  "a document or a folder",
   "a document",
   "a key is missing",
   "a list",

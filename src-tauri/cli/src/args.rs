@@ -99,6 +99,25 @@ pub(crate) enum Verb {
     /// is cancelled and leaves nothing behind.
     #[command(after_long_help = examples::help(examples::SERVE))]
     Serve(ServeArgs),
+    /// List the folders and documents of an archive
+    ///
+    /// Nothing is read of the contents. What lies in no folder that there is, in odd data, is listed below "Without a
+    /// folder".
+    #[command(after_long_help = examples::help(examples::LIST))]
+    List(ListArgs),
+    /// Show all that an archive knows of one document or folder: revisions, contents, and who may do what with it
+    ///
+    /// Who may do what is what the server's access rules say. Permissions that were granted to single users beside the
+    /// rules, and users that were blocked, are not in it.
+    #[command(after_long_help = examples::help(examples::SHOW))]
+    Show(ShowArgs),
+    /// Write the content of one document to standard output
+    ///
+    /// Only what lies on the way to it is read. The content is written while it is read and checked against the
+    /// archive's manifest, or the SHA-256 that the server recorded: if it is not what was backed up, the exit code is 5
+    /// at the end, and what was written must not be used. With --json there is an error, as standard output is the content.
+    #[command(after_long_help = examples::help(examples::CAT))]
+    Cat(CatArgs),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,
@@ -218,6 +237,65 @@ pub(crate) struct ServeArgs {
     pub(crate) whole_server: bool,
 }
 
+/// An archive that is looked into.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// The archive, NAME.cfms.enc
+    #[arg(value_name = "ARCHIVE")]
+    pub(crate) archive: PathBuf,
+    /// The key file [default: NAME.key beside the archive]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Use what is left of a damaged archive; what is damaged is named
+    #[arg(long)]
+    pub(crate) keep_damaged: bool,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArgs,
+    /// A folder or document: titles with / between them, or an id [default: everything at the top]
+    ///
+    /// A / in a title is written \/, a \ as \\. A path that begins with / is never taken for an id.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// List what is in the folders too
+    #[arg(long, short)]
+    pub(crate) tree: bool,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArgs,
+    /// A document or folder: its path, titles with / between them, or its id
+    ///
+    /// A / in a title is written \/, a \ as \\. A path that begins with / is never taken for an id.
+    #[arg(value_name = "DOCUMENT")]
+    pub(crate) document: String,
+}
+
+/// `cat`.
+#[derive(Debug, Args)]
+pub(crate) struct CatArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArgs,
+    /// A document: its path, titles with / between them, or its id
+    ///
+    /// A / in a title is written \/, a \ as \\. A path that begins with / is never taken for an id.
+    #[arg(value_name = "DOCUMENT")]
+    pub(crate) document: String,
+    /// The id of a revision, as show tells it [default: the latest]
+    #[arg(long, value_name = "ID")]
+    pub(crate) revision: Option<String>,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -257,6 +335,9 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     match &cli.verb {
         Verb::Verify(VerifyArgs { archives, key: Some(_) }) if archives.len() > 1 => {
             Err(usage("verify", "--key is of one archive; several archives are checked with the keys beside them"))
+        }
+        Verb::Cat(_) if cli.telling.json => {
+            Err(usage("cat", "standard output is the content, so --json cannot be used; see: cfms-backup show --json"))
         }
         _ => Ok(cli),
     }

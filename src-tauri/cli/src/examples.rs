@@ -45,6 +45,25 @@ pub(crate) const SERVE: &[Example] = &[
     ),
 ];
 
+/// Examples of `list`.
+pub(crate) const LIST: &[Example] = &[
+    ("cfms-backup list monday.cfms.enc", "what lies at the top"),
+    ("cfms-backup list monday.cfms.enc Contracts/2026 --tree", "a folder and all below it"),
+    ("cfms-backup list monday.cfms.enc --tree --json | jq -r .entries[].path", "all paths"),
+];
+
+/// Examples of `show`.
+pub(crate) const SHOW: &[Example] = &[
+    ("cfms-backup show monday.cfms.enc Contracts/2026/Lease.pdf", "by its path"),
+    ("cfms-backup show monday.cfms.enc hello --json | jq .access.read", "by its id; who may read it"),
+];
+
+/// Examples of `cat`.
+pub(crate) const CAT: &[Example] = &[
+    ("cfms-backup cat monday.cfms.enc Contracts/2026/Lease.pdf > Lease.pdf", "the latest revision"),
+    ("cfms-backup cat monday.cfms.enc hello --revision 1 | less", "an older one"),
+];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),
@@ -82,6 +101,9 @@ pub(crate) fn of(verb: &str) -> &'static [Example] {
         "verify" => VERIFY,
         "inspect" => INSPECT,
         "serve" => SERVE,
+        "list" => LIST,
+        "show" => SHOW,
+        "cat" => CAT,
         "demo" => DEMO,
         "selftest" => SELFTEST,
         "completions" => COMPLETIONS,

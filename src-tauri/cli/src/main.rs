@@ -3,6 +3,7 @@
 //! Read [`args`] first, then [`create`]; [`exit`] has the exit codes.
 
 mod args;
+mod cat;
 mod completions;
 mod create;
 mod demo;
@@ -10,13 +11,16 @@ mod examples;
 mod exit;
 mod failure;
 mod inspect;
+mod list;
 mod man;
+mod opened;
 mod output;
 mod progress;
 mod secrecy;
 mod selftest;
 mod serve;
 mod show;
+mod show_document;
 mod signals;
 mod verify;
 mod warnings;
@@ -62,6 +66,9 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::Verify(args) => verify::run(args, output, signals),
         Verb::Inspect(args) => inspect::run(args, output),
         Verb::Serve(args) => serve::run(args, output, signals),
+        Verb::List(args) => list::run(&args, output, signals),
+        Verb::Show(args) => show_document::run(&args, output, signals),
+        Verb::Cat(args) => cat::run(&args, output, signals),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

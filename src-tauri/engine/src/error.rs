@@ -241,6 +241,34 @@ pub enum Error {
         /// What it announces.
         version: String,
     },
+    /// A backup holds nothing of that path or id.
+    #[error("the backup holds nothing called {wanted:?}")]
+    NotInBackup {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Several things have the path that was asked for.
+    #[error("several things in the backup are called {wanted:?}: {}", .ids.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Their ids; the first of them.
+        ids: Vec<String>,
+    },
+    /// A backup lacks a content, and always did.
+    #[error("the backup never held the content {file_id:?}: {reason}")]
+    ContentNotHeld {
+        /// The content.
+        file_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// A link, or something else that is no folder or file, is in the way of what is to be written.
+    #[error("{} is a link or no plain file or folder, and nothing is written through or over it", .path.display())]
+    InTheWay {
+        /// What is there.
+        path: PathBuf,
+    },
 
     /// A server at the other end of a line.
     #[error(transparent)]
@@ -283,6 +311,10 @@ pub enum Code {
     Truncated,
     TlsPair,
     UnsupportedVersion,
+    NotInBackup,
+    Ambiguous,
+    ContentNotHeld,
+    InTheWay,
     ServerAddress,
     ServerUnreachable,
     Unencrypted,
@@ -366,6 +398,10 @@ impl Error {
             Self::Truncated { .. } => Code::Truncated,
             Self::TlsPair { .. } => Code::TlsPair,
             Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
+            Self::NotInBackup { .. } => Code::NotInBackup,
+            Self::Ambiguous { .. } => Code::Ambiguous,
+            Self::ContentNotHeld { .. } => Code::ContentNotHeld,
+            Self::InTheWay { .. } => Code::InTheWay,
             Self::Remote(error) => error.code(),
         }
     }
@@ -419,6 +455,12 @@ impl Error {
             }
             Self::TlsPair { .. } => "Give a certificate and its private key, both as PEM files.",
             Self::UnsupportedVersion { .. } => "Use a newer release of this program.",
+            Self::NotInBackup { .. } => {
+                "See what is there with list. A path is made of titles with / between them; a / in a title is written \\/."
+            }
+            Self::Ambiguous { .. } => "Say which by its id.",
+            Self::ContentNotHeld { .. } => "Look for it in another backup.",
+            Self::InTheWay { .. } => "Choose another folder, or remove what is in the way.",
             Self::Remote(error) => return error.advice(),
         })
     }

@@ -2,28 +2,21 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::archive::bounded_json::{JsonError, read_json};
-use crate::archive::decrypt::{Ciphertext, Ending, Plaintext, Shape};
 use crate::archive::json_rows::{Rows, rows_into};
 pub use crate::archive::key::KeyFacts;
-use crate::archive::key::{KeyFile, find_key};
-use crate::archive::manifest;
-use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, read_manifest, shortened};
+use crate::archive::manifest_reader::{Uninterested, shortened};
 use crate::archive::metadata::{Metadata, Scope};
+use crate::archive::opened::{OnDamage, Opened};
 use crate::archive::tables::{
-    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, MAX_METADATA, Place, Places,
-    ReadMetadata, RevisionRow, fingerprint,
+    DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, RevisionRow, fingerprint,
 };
-use crate::archive::tar_reader::{Flaw, FlawKind, Found, Members};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::Job;
-use crate::names::{content_member, shown};
 use crate::warning::Warning;
 
 #[cfg(test)]
@@ -98,188 +91,65 @@ pub struct LargeDocument {
 /// # Errors
 /// As [`verify`](crate::verify()), and damage that stands in the way.
 pub fn inspect(archive: &Path, key: Option<&Path>) -> Result<Inspection> {
-    let key_path = find_key(archive, key)?;
-    let key = KeyFile::read(&key_path)?;
-    let ciphertext = Ciphertext::open(archive, &key.key)?;
-    let shape = ciphertext.shape()?;
-    if !shape.key_fits {
-        return Err(Error::WrongKey { archive: archive.to_path_buf(), key: key_path });
-    }
-    let look = Look { archive, ciphertext: &ciphertext, shape };
-    let held = look.walk()?;
-    let metadata = look.metadata(&held)?;
-    let manifest = look.manifest(&held)?;
-    let access_rules = look.folder_rules(&held)?;
-    let (sizes, contents_missing) = look.files(&held)?;
-    let documents = look.documents(&held, &sizes, access_rules)?;
+    let job = Job::silent();
+    let opened = Opened::open(archive, key, OnDamage::Refuse, &job)?;
+    let metadata = opened.metadata()?;
+    let manifest = opened.manifest(&mut Uninterested, &job)?;
+    let access_rules = folder_rules(&opened, &job)?;
+    let (sizes, contents_missing) = sizes(&opened, &job)?;
+    let mut documents =
+        DocumentTotals { sizes: &sizes, revisions: 0, access_rules, files: Vec::new(), largest: BinaryHeap::new() };
+    opened.documents(&job, rows_into(&mut Documents(&mut documents)))?;
+    let (contents, content_bytes) = opened.contents();
     Ok(Inspection {
         archive_path: archive.to_path_buf(),
-        key_path,
+        key_path: opened.key_path().to_path_buf(),
         metadata,
-        key: key.facts,
-        scope: if held.has_database { Scope::WholeServer } else { Scope::DocumentsOnly },
+        key: opened.key().clone(),
+        scope: opened.scope(),
         created_by: manifest.created_by,
         snapshot_at: manifest.snapshot_at,
         server_name: manifest.server_name,
-        archive_size: ciphertext.size(),
-        members: held.members,
+        archive_size: opened.size(),
+        members: opened.members(),
         revisions: documents.revisions,
         access_rules: documents.access_rules,
-        contents: held.contents.len() as u64,
-        content_bytes: held.contents.iter().map(|content| content.size).sum(),
+        contents,
+        content_bytes,
         contents_missing,
         largest: documents.largest(),
         warnings: manifest.warnings,
     })
 }
 
-struct Look<'a> {
-    archive: &'a Path,
-    ciphertext: &'a Ciphertext,
-    shape: Shape,
-}
-
-/// What a walk from header to header met.
-#[derive(Default)]
-struct Held {
-    members: u64,
-    places: Places,
-    has_database: bool,
-    /// By fingerprint of the member's name.
-    contents: Vec<Content>,
-}
-
-/// A content's name, or its id, and its size.
+/// A content's id, and its size.
 #[derive(Clone, Copy)]
 struct Content {
-    name: Fingerprint,
+    id: Fingerprint,
     size: u64,
 }
 
-fn size_of(contents: &[Content], name: Fingerprint) -> Option<u64> {
-    let index = contents.binary_search_by_key(&name, |content| content.name).ok()?;
+fn size_of(contents: &[Content], id: Fingerprint) -> Option<u64> {
+    let index = contents.binary_search_by_key(&id, |content| content.id).ok()?;
     contents.get(index).map(|content| content.size)
 }
 
-impl<'a> Look<'a> {
-    fn walk(&self) -> Result<Held> {
-        let mut held = Held::default();
-        let tar = Plaintext::new(self.ciphertext, self.shape.tar_size);
-        let mut walk = Members::new(tar, self.shape.ending == Ending::Sound);
-        while let Some(found) = walk.next().map_err(|e| self.ciphertext.unreadable(e))? {
-            let member = match found {
-                Found::Member(member) => member,
-                Found::Flaw(flaw) if flaw.kind == FlawKind::MemberKind => continue,
-                Found::Flaw(flaw) => return Err(self.flawed(flaw)),
-            };
-            held.members += 1;
-            held.places.note(&member);
-            held.has_database |= member.name == b"server/app.db";
-            if tables::is_content(&member.name) {
-                held.contents.push(Content { name: fingerprint(&member.name), size: member.size });
-            }
-        }
-        held.contents.sort_unstable_by_key(|content| content.name);
-        Ok(held)
-    }
+fn folder_rules(opened: &Opened, job: &Job) -> Result<u64> {
+    let mut rules = 0;
+    opened.folders(job, rows_into(&mut Rows::new(|row: FolderRow| rules += row.access_rules.0)))?;
+    Ok(rules)
+}
 
-    fn metadata(&self, held: &Held) -> Result<Metadata> {
-        let place = self.required(tables::METADATA, held.places.metadata)?;
-        if place.size > MAX_METADATA {
-            return Err(self.damaged(tables::METADATA, "it is far too large"));
-        }
-        match self
-            .read(tables::METADATA, place, |tar, size, job| read_json(tar, size, job, PhantomData::<ReadMetadata>))?
-        {
-            ReadMetadata::Known(metadata) => Ok(metadata),
-            ReadMetadata::OtherVersion(version) => {
-                Err(Error::UnsupportedVersion { archive: self.archive.to_path_buf(), version })
-            }
-        }
-    }
-
-    fn manifest(&self, held: &Held) -> Result<ManifestFacts> {
-        struct Uninterested;
-        impl ManifestVisitor for Uninterested {
-            fn member(&mut self, _: Promised) {}
-            fn missing(&mut self, _: Missing) {}
-        }
-        match held.places.manifest {
-            Some(place) => {
-                self.read(manifest::NAME, place, |tar, size, job| read_manifest(tar, size, job, &mut Uninterested))
-            }
-            None => Ok(ManifestFacts::default()),
-        }
-    }
-
-    fn folder_rules(&self, held: &Held) -> Result<u64> {
-        let place = self.required(tables::FOLDERS, held.places.folders)?;
-        let mut rules = 0;
-        let mut each = Rows::new(|row: FolderRow| rules += row.access_rules.0);
-        self.read(tables::FOLDERS, place, rows_into(&mut each))?;
-        Ok(rules)
-    }
-
-    /// The size of every content of `files.json` by its id, and how many are not there.
-    fn files(&self, held: &Held) -> Result<(Vec<Content>, u64)> {
-        let place = self.required(tables::FILES, held.places.files)?;
-        let (mut sizes, mut missing) = (Vec::new(), 0);
-        let mut each = Rows::new(|row: FileRow| {
-            let id = row.id.0.as_str();
-            let member = |name: &str| size_of(&held.contents, fingerprint(name.as_bytes()));
-            // Real servers take any id for a name as it is.
-            let size = member(&content_member("files", id)).or_else(|| member(&format!("files/{id}")));
-            match size {
-                Some(size) => sizes.push(Content { name: fingerprint(id.as_bytes()), size }),
-                None => missing += 1,
-            }
-        });
-        self.read(tables::FILES, place, rows_into(&mut each))?;
-        sizes.sort_unstable_by_key(|content| content.name);
-        Ok((sizes, missing))
-    }
-
-    fn documents<'s>(&self, held: &Held, sizes: &'s [Content], access_rules: u64) -> Result<DocumentTotals<'s>> {
-        let place = self.required(tables::DOCUMENTS, held.places.documents)?;
-        let mut totals =
-            DocumentTotals { sizes, revisions: 0, access_rules, files: Vec::new(), largest: BinaryHeap::new() };
-        self.read(tables::DOCUMENTS, place, rows_into(&mut Documents(&mut totals)))?;
-        Ok(totals)
-    }
-
-    fn required(&self, name: &str, place: Option<Place>) -> Result<Place> {
-        place.ok_or_else(|| self.damaged(name, "it is missing"))
-    }
-
-    fn read<T>(
-        &self,
-        name: &str,
-        place: Place,
-        read: impl FnOnce(Plaintext<'a>, u64, &Job) -> Result<T, JsonError>,
-    ) -> Result<T> {
-        let mut tar = Plaintext::new(self.ciphertext, self.shape.tar_size);
-        tar.jump(place.at);
-        read(tar, place.size, &Job::silent()).map_err(|problem| {
-            match problem.into_problem(|error| self.ciphertext.unreadable(error)) {
-                Ok(problem) => self.damaged(name, &problem),
-                Err(error) => error,
-            }
-        })
-    }
-
-    fn flawed(&self, flaw: Flaw) -> Error {
-        let member =
-            flaw.member.map(|name| format!("{}: ", shown(&String::from_utf8_lossy(&name)))).unwrap_or_default();
-        let (archive, problem) = (self.archive.to_path_buf(), format!("{member}{}", flaw.reason));
-        match flaw.kind {
-            FlawKind::Truncated => Error::Truncated { archive, problem },
-            _ => Error::Damaged { archive, problem },
-        }
-    }
-
-    fn damaged(&self, name: &str, problem: &str) -> Error {
-        Error::Damaged { archive: self.archive.to_path_buf(), problem: format!("{name}: {problem}") }
-    }
+/// The size of every content of `files.json` by its id, and how many are not there.
+fn sizes(opened: &Opened, job: &Job) -> Result<(Vec<Content>, u64)> {
+    let (mut sizes, mut missing) = (Vec::new(), 0);
+    let mut each = Rows::new(|row: FileRow| match opened.content(&row.id.0) {
+        Some((_, place, _)) => sizes.push(Content { id: fingerprint(row.id.0.as_bytes()), size: place.size }),
+        None => missing += 1,
+    });
+    opened.files(job, rows_into(&mut each))?;
+    sizes.sort_unstable_by_key(|content| content.id);
+    Ok((sizes, missing))
 }
 
 struct DocumentTotals<'s> {

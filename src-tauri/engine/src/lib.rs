@@ -29,7 +29,8 @@
 //! ```
 //!
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
-//! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`].
+//! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`]; and [`tree`], a
+//! backup as folders and documents.
 //!
 //! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up.
 //!
@@ -47,7 +48,9 @@ pub mod job;
 pub mod names;
 pub mod outlook;
 pub mod protocol;
+pub mod rights;
 pub mod server_data;
+pub mod tree;
 pub mod verify;
 mod volume;
 pub mod warning;
@@ -60,5 +63,6 @@ pub use job::{Canceller, Event, Job, Phase};
 pub use names::BackupName;
 pub use outlook::{FolderOutlook, Outlook, outlook};
 pub use server_data::{ServerData, Survey};
+pub use tree::{Archive, OnDamage, Tree};
 pub use verify::{Finding, Severity, Verdict, Verification, verify};
 pub use warning::{Warning, WarningCode};

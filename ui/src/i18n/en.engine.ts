@@ -178,6 +178,22 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
     advice: () => "Use a newer release of this program.",
   },
+  not_in_backup: {
+    title: (p) => `The backup holds nothing called “${text(p.wanted)}”`,
+    advice: () => "Look for it in the list of folders and documents.",
+  },
+  ambiguous: {
+    title: (p) => `Several things in the backup are called “${text(p.wanted)}”: ${text(p.ids)}`,
+    advice: () => "Choose one of them by its id.",
+  },
+  content_not_held: {
+    title: (p) => `The backup never held this content (${text(p.file_id)}): ${text(p.reason)}`,
+    advice: () => "Look for it in another backup.",
+  },
+  in_the_way: {
+    title: (p) => `${path(p.path)} is a link, or no plain file or folder; nothing is written through or over it`,
+    advice: () => "Choose another folder, or remove what is in the way.",
+  },
   server_address: {
     title: (p, _action, problem) => `“${text(p.address)}” is not the address of a server: ${problem}`,
     advice: () => `Write it as ${mono("HOST")}, ${mono("HOST:PORT")} or ${mono("wss://HOST:PORT")}.`,

@@ -200,6 +200,22 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”`,
     advice: () => "请使用本程序的更新版本。",
   },
+  not_in_backup: {
+    title: (p) => `备份中没有“${text(p.wanted)}”`,
+    advice: () => "请在文件夹和文档列表中查找。",
+  },
+  ambiguous: {
+    title: (p) => `备份中有多项名为“${text(p.wanted)}”：${text(p.ids)}`,
+    advice: () => "请用 ID 指定其中一项。",
+  },
+  content_not_held: {
+    title: (p) => `备份时就缺少此文件内容（${text(p.file_id)}）：${text(p.reason)}`,
+    advice: () => "请在其他备份中查找。",
+  },
+  in_the_way: {
+    title: (p) => `${path(p.path)} 是链接，或不是普通文件或文件夹；程序不会通过它写入，也不会覆盖它`,
+    advice: () => "请选择其他文件夹，或移走该项。",
+  },
   server_address: {
     title: (p, _action, problem) => `“${text(p.address)}”不是服务器地址：${problem}`,
     advice: () => `请写成 ${mono("主机")}、${mono("主机:端口")} 或 ${mono("wss://主机:端口")}。`,

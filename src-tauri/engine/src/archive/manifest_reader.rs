@@ -67,6 +67,14 @@ pub(crate) trait ManifestVisitor {
     fn missing(&mut self, missing: Missing);
 }
 
+/// Looks at none of it.
+pub(crate) struct Uninterested;
+
+impl ManifestVisitor for Uninterested {
+    fn member(&mut self, _: Promised) {}
+    fn missing(&mut self, _: Missing) {}
+}
+
 /// Shows the manifest in the next `size` bytes of `text` to `visitor`.
 pub(crate) fn read_manifest(
     text: impl Source,

@@ -20,6 +20,7 @@ pub(crate) mod key;
 pub(crate) mod manifest;
 pub(crate) mod manifest_reader;
 pub(crate) mod metadata;
+pub(crate) mod opened;
 pub(crate) mod partial;
 pub(crate) mod stream;
 pub(crate) mod tables;

@@ -110,6 +110,20 @@ impl Error {
                 params.insert("archive", shown(archive));
                 params.insert("version", version.clone());
             }
+            Self::NotInBackup { wanted } => {
+                params.insert("wanted", wanted.clone());
+            }
+            Self::Ambiguous { wanted, ids } => {
+                params.insert("wanted", wanted.clone());
+                params.insert("ids", ids.join(", "));
+            }
+            Self::ContentNotHeld { file_id, reason } => {
+                params.insert("file_id", file_id.clone());
+                params.insert("reason", reason.clone());
+            }
+            Self::InTheWay { path } => {
+                params.insert("path", shown(path));
+            }
         }
         params
     }

@@ -5,6 +5,7 @@ use tempfile::tempdir;
 
 use super::*;
 use crate::archive::forge::{Forge, SmallServer, encrypt, write_archive};
+use crate::error::Error;
 
 fn look_into(forge: &Forge) -> Result<Inspection> {
     let folder = tempdir().unwrap();

@@ -1,0 +1,151 @@
+//! Single contents read out of an archive, and what proves that they are what was backed up.
+//!
+//! The cipher authenticates nothing, and the whole archive's digest is known only to who reads all of it. So a content is
+//! held against the manifest, which has the SHA-256 of every member; in an archive without one against the SHA-256 that the
+//! server recorded. Where there is neither, it is said.
+
+use std::io::BufRead;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use ts_rs::TS;
+
+use super::{Archive, Revision};
+use crate::error::{Error, Result};
+use crate::hex;
+use crate::job::Job;
+
+/// Where a revision's content is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// In the archive.
+    Held {
+        /// Its bytes.
+        size: u64,
+    },
+    /// The backup never held it.
+    Never {
+        /// Why, in English.
+        reason: String,
+    },
+    /// The archive should hold it, and does not: it is damaged.
+    Lost {
+        /// What is wrong, in English.
+        reason: String,
+    },
+}
+
+/// What a content that was read is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its bytes.
+    pub size: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+    /// What speaks for it.
+    pub proof: Proof,
+    /// What speaks against it, in English: then it is damaged.
+    pub damage: Option<String>,
+    /// Whether the server had recorded another SHA-256: the content was like that already when it was backed up.
+    pub server_differs: bool,
+}
+
+/// What shows that a content is the one that was backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Proof {
+    /// The archive's manifest has its SHA-256.
+    Manifest,
+    /// The server had recorded its SHA-256, and the archive has no manifest.
+    Server,
+    /// Nothing: neither manifest nor server has a SHA-256 for it.
+    None,
+}
+
+impl Archive {
+    /// Where the content of `revision` is.
+    pub fn holding(&self, revision: Revision<'_>) -> Holding {
+        let file_id = revision.file_id();
+        if let Some((_, place, _)) = self.opened.content(file_id) {
+            return Holding::Held { size: place.size };
+        }
+        let member = crate::names::content_member("files", file_id);
+        if self.promises.of_member(&member).is_some() {
+            return Holding::Lost { reason: "the manifest promises it, and it is not there".to_owned() };
+        }
+        match self.promises.never_held(file_id) {
+            Some(reason) => Holding::Never { reason: reason.unwrap_or(NOT_HELD).to_owned() },
+            None if self.opened.is_complete() => Holding::Never { reason: NOT_HELD.to_owned() },
+            None => Holding::Lost { reason: "the archive is damaged, and it was not found".to_owned() },
+        }
+    }
+
+    /// Reads the content of `revision`, a piece at a time, into `take`. Whether it is what was backed up is known only
+    /// when all of it was taken: see [`Check::damage`].
+    ///
+    /// # Errors
+    /// [`Error::ContentNotHeld`] where the backup does not have it, [`Error::Damaged`] where the archive has lost it;
+    /// those of reading; and whatever `take` returns.
+    pub fn read(&self, revision: Revision<'_>, job: &Job, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<Check> {
+        let file_id = revision.file_id();
+        let Some((member, place, is_single)) = self.opened.content(file_id) else {
+            return Err(self.absent(revision));
+        };
+        let mut content = self.opened.plaintext(place);
+        let (mut left, mut digest) = (place.size, Sha256::new());
+        while left > 0 {
+            job.check()?;
+            let bytes = content.fill_buf().map_err(|e| self.opened.unreadable(e))?;
+            let some = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            if some == 0 {
+                return Err(self.opened.damaged(&member, "it ends too early"));
+            }
+            digest.update(&bytes[..some]);
+            take(&bytes[..some])?;
+            content.consume(some);
+            left -= some as u64;
+        }
+        Ok(self.judge(revision, &member, is_single, place.size, digest.finalize().into()))
+    }
+
+    /// Why the content of `revision` cannot be read.
+    fn absent(&self, revision: Revision<'_>) -> Error {
+        let file_id = revision.file_id();
+        match self.holding(revision) {
+            Holding::Lost { reason } => self.opened.damaged(&format!("files/{file_id}"), &reason),
+            Holding::Never { reason } => Error::ContentNotHeld { file_id: file_id.to_owned(), reason },
+            Holding::Held { .. } => Error::ContentNotHeld { file_id: file_id.to_owned(), reason: NOT_HELD.to_owned() },
+        }
+    }
+
+    fn judge(&self, revision: Revision<'_>, member: &str, is_single: bool, size: u64, sha256: [u8; 32]) -> Check {
+        let recorded = revision.recorded_sha256();
+        let server_differs = recorded.is_some_and(|recorded| recorded != sha256);
+        let promised = self.promises.of_member(member);
+        let proof = match (self.promises.is_there, recorded) {
+            (true, _) => Proof::Manifest,
+            (false, Some(_)) => Proof::Server,
+            (false, None) => Proof::None,
+        };
+        let damage = match (proof, promised) {
+            _ if !is_single => Some("the archive holds it twice"),
+            (Proof::Manifest, None) => Some("the manifest does not know it"),
+            (Proof::Manifest, Some(promised)) if promised != sha256 => {
+                Some("its bytes are not those that the manifest says")
+            }
+            (Proof::Server, _) if server_differs => Some("its SHA-256 is not the one that the server recorded"),
+            _ => None,
+        };
+        Check { size, sha256, proof, damage: damage.map(str::to_owned), server_differs }
+    }
+}
+
+impl Check {
+    /// The SHA-256 in hex.
+    pub fn sha256_hex(&self) -> String {
+        hex::encode(&self.sha256)
+    }
+}
+
+const NOT_HELD: &str = "the archive does not hold this content";
