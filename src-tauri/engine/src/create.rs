@@ -361,7 +361,7 @@ fn orphaned_key(path: &Path) -> Warning {
 }
 
 fn damaged_database(source: &ServerData, problems: &str) -> Warning {
-    let reason = format!("SQLite finds damage in it, and it went along as it is: {problems}");
+    let reason = format!("its pages are damaged, and it went along as it is: {problems}");
     let mut warning = Warning::new(WarningCode::DatabaseDamaged, reason);
     warning.path = Some(source.database().display().to_string());
     warning

@@ -121,7 +121,7 @@ export const reasons: Record<string, string> = {
   "it has more text than any server": "其文本量超出任何服务器",
   "it is far too large": "远超合理大小",
   "it is missing": "缺失",
-  "SQLite finds damage in it, and it went along as it is: {}": "SQLite 发现其中有损坏，已按原样备份：{1}",
+  "its pages are damaged, and it went along as it is: {}": "其中有数据页损坏，已按原样备份：{1}",
   "it has {} rows; {} says {}": "有 {1} 行，而 {2} 记录为 {3} 行",
   "{} rows of {} have this id; a server can take only one": "{2} 中有 {1} 行使用此 ID，服务器只能接受其中一行",
   "the folder that this one lies in is not there": "其上级文件夹不存在",
