@@ -54,6 +54,7 @@ fn words(code: WarningCode) -> &'static str {
         WarningCode::Changed => "changed while read",
         WarningCode::Sha256Mismatch => "not as recorded",
         WarningCode::NotUtf8 => "not UTF-8",
+        WarningCode::RepeatedId => "repeated id",
         WarningCode::ServerFileMissing => "server file missing",
         WarningCode::DatabaseDamaged => "database damaged",
         WarningCode::KeyWithoutArchive => "key without archive",

@@ -25,11 +25,14 @@ use crate::volume;
 use crate::warning::{Warning, WarningCode};
 
 mod content;
+mod contents;
 mod found;
+mod ledger;
 mod members;
 mod spool;
 
-use members::{Contents, Members};
+use contents::Contents;
+use members::Members;
 
 /// Where a backup goes.
 #[derive(Debug, Clone)]
@@ -161,10 +164,10 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     let claim = claim_names(source, destination, options, created_at)?;
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
-    let snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
+    let mut snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
     let damage = if options.scope == Scope::WholeServer { snapshot.damage()? } else { None };
     job.settle();
-    let contents = Contents::look_at(source, &snapshot, options, job)?;
+    let contents = Contents::look_at(source, &mut snapshot, options, job)?;
     let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
     let expected = archive_size(members.footprint());
     check_space(destination, expected, same_disk)?;
@@ -365,6 +368,10 @@ fn damaged_database(source: &ServerData, problems: &str) -> Warning {
     let mut warning = Warning::new(WarningCode::DatabaseDamaged, reason);
     warning.path = Some(source.database().display().to_string());
     warning
+}
+
+fn unwritable(error: impl Into<std::io::Error>) -> Error {
+    Error::io("write", "the archive", error.into())
 }
 
 /// Unix seconds, with the clock's fraction.

@@ -204,11 +204,13 @@ impl Job {
         Ok(())
     }
 
-    /// Begins the next content, and names it.
-    pub fn item(&self, title: impl Into<String>) {
+    /// Begins the next content, and names it where its name is known.
+    pub fn item(&self, title: Option<String>) {
         let mut progress = self.lock();
-        progress.item = Some(title.into());
         progress.items += 1;
+        if title.is_some() {
+            progress.item = title;
+        }
     }
 
     /// Names something that is worked on and is none of the contents that are counted.

@@ -118,14 +118,23 @@ pub(crate) fn shown(text: &str) -> String {
 /// An id that is no plain relative name is replaced by `%` and the SHA-256 of its UTF-8, so that no tool writes
 /// outside its folder when it unpacks the archive.
 pub fn content_member(folder: &str, file_id: &str) -> String {
-    if is_plain(file_id) {
-        format!("{folder}/{file_id}")
-    } else {
-        format!("{folder}/%{}", hex::encode(&Sha256::digest(file_id.as_bytes())))
-    }
+    if is_plain_id(file_id) { format!("{folder}/{file_id}") } else { digest_member(folder, file_id) }
 }
 
-fn is_plain(id: &str) -> bool {
+/// The member of a content whose id cannot be its name, whatever stands against it.
+pub(crate) fn digest_member(folder: &str, file_id: &str) -> String {
+    format!("{folder}/%{}", hex::encode(&Sha256::digest(file_id.as_bytes())))
+}
+
+/// Every name that the content `file_id` may have below `files`: real servers take any id for a name as it is.
+pub(crate) fn members_of_content(file_id: &str) -> impl Iterator<Item = String> {
+    let usual = content_member("files", file_id);
+    let ways = [digest_member, |folder: &str, file_id: &str| format!("{folder}/{file_id}")];
+    std::iter::once(usual).chain(ways.into_iter().map(move |way| way("files", file_id)))
+}
+
+/// Whether `id` is a relative name that leads nowhere else.
+pub(crate) fn is_plain_id(id: &str) -> bool {
     let parts_are_plain =
         id.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && part.len() <= 255);
     parts_are_plain && !id.starts_with('%') && !id.contains('\\') && !id.chars().any(char::is_control)

@@ -71,7 +71,9 @@ pub enum WarningCode {
     Sha256Mismatch,
     /// A text of the database is not UTF-8; its unreadable bytes were replaced.
     NotUtf8,
-    /// A file that config.toml names (TLS pair) is not there or cannot be read.
+    /// A row of the database has another's id, which only a schema without primary keys allows; it is in orphans.json.
+    RepeatedId,
+    /// A file of the server's own (config.toml, init, TLS pair) is not there or cannot be read.
     ServerFileMissing,
     /// Pages of the database are damaged, of tables that no JSON member shows, it may be; the copy went along as it is.
     DatabaseDamaged,

@@ -19,6 +19,7 @@ export const warnings: WarningTexts = {
   changed: "Its content changed while it was read; what was read is stored.",
   sha256_mismatch: "Its content does not match the SHA-256 that the server recorded.",
   not_utf8: "A text in the database is not UTF-8; its unreadable bytes were replaced.",
+  repeated_id: "A row of the database has the id of another; the backup keeps it apart, in orphans.json.",
   server_file_missing: "A file that config.toml names is missing or cannot be read.",
   database_damaged: "The server's database is damaged; it went along as it is.",
   key_without_archive: "A key of an earlier run lies there whose archive was never finished.",

@@ -19,6 +19,7 @@ export const warnings: WarningTexts = {
   changed: "内容在读取过程中发生变化；已保存读到的内容。",
   sha256_mismatch: "内容与服务器记录的 SHA-256 不符。",
   not_utf8: "数据库中有文本不是 UTF-8；无法识别的字节已被替换。",
+  repeated_id: "数据库中有一行的 ID 与另一行重复；备份将它单独保存在 orphans.json 中。",
   server_file_missing: "config.toml 指定的文件不存在或无法读取。",
   database_damaged: "服务器的数据库已损坏；已按原样备份。",
   key_without_archive: "此处留有先前一次未完成的备份的密钥文件。",

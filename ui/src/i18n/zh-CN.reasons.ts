@@ -168,4 +168,10 @@ export const reasons: Record<string, string> = {
   "a string of its JSON has a control character": "JSON 的字符串含有控制字符",
   "it is not the JSON that belongs there": "不是此处应有的 JSON",
   "it has no list of members": "没有条目列表",
+  "row {} of {} repeats the id of another; it is in orphans.json":
+    "{2} 表第 {1} 行的 ID 与另一行重复；该行保存在 orphans.json 中",
+  "row {} of files repeats the id of another; it is in orphans.json, without its content":
+    "files 表第 {1} 行的 ID 与另一行重复；该行保存在 orphans.json 中，其内容不保存",
+  "row {} of files repeats the id of another; its content is not stored":
+    "files 表第 {1} 行的 ID 与另一行重复；其内容不保存",
 };

@@ -59,6 +59,20 @@ impl<'w> ManifestWriter<'w> {
         Ok(Self { out, first: true })
     }
 
+    /// A writer of lines alone, which are [put](ManifestWriter::made) into a manifest later.
+    pub(crate) fn of_lines(out: &'w mut dyn Write) -> Self {
+        Self { out, first: false }
+    }
+
+    /// Lines that were made before.
+    pub(crate) fn made(&mut self, lines: &[u8]) -> io::Result<()> {
+        // Each begins with the comma after the one before.
+        let Some(rest) = lines.strip_prefix(b",") else { return Ok(()) };
+        self.out.write_all(if self.first { rest } else { lines })?;
+        self.first = false;
+        Ok(())
+    }
+
     /// A member; `file_id` where its name does not tell.
     pub(crate) fn member(&mut self, name: &str, sealed: &Sealed, file_id: Option<&str>) -> io::Result<()> {
         #[derive(Serialize)]

@@ -16,7 +16,7 @@ use super::tables::{self, Fingerprint, MAX_METADATA, Place, Places, ReadMetadata
 use super::tar_reader::{Flaw, FlawKind, Found, Member, Members};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::names::{content_member, shown};
+use crate::names::{members_of_content, shown};
 
 /// Members between two looks at whether to stop.
 const CHECK_EVERY: u64 = 1024;
@@ -141,8 +141,7 @@ impl Opened {
 
     /// The content of `file_id`: its member's name, where it is, and whether the archive holds only one of that name.
     pub(crate) fn content(&self, file_id: &str) -> Option<(String, Place, bool)> {
-        // Real servers take any id for a name as it is.
-        [content_member("files", file_id), format!("files/{file_id}")].into_iter().find_map(|name| {
+        members_of_content(file_id).find_map(|name| {
             let wanted = fingerprint(name.as_bytes());
             let from = self.contents.partition_point(|content| content.name < wanted);
             let mut found = self.contents[from..].iter().take_while(|content| content.name == wanted);

@@ -3,79 +3,22 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::sync_channel;
-use std::thread;
 
 use super::content::{Content, Stored, store};
-use super::found::{Found, Record, reason_of};
+use super::contents::{Contents, kinds};
+use super::found::Found;
+use super::ledger::Ledger;
 use super::spool::Spool;
-use super::{Metadata, Options, Outcome, Scope};
+use super::{Metadata, Options, Outcome, Scope, unwritable};
 use crate::archive::manifest::{self, ManifestWriter};
 use crate::archive::tar_writer::{Member, Sealed, TarWriter, member_footprint};
 use crate::error::{Error, Result};
-use crate::job::{Job, Phase};
-use crate::names::content_member;
-use crate::server_data::{
-    self, ContentIndex, ContentRow, OpenContent, Refusal, ServerData, ServerFile, Snapshot, WhichContents,
-};
+use crate::job::Job;
+use crate::server_data::{self, OpenContent, ServerData, ServerFile, Snapshot, WhichContents};
 use crate::warning::{Warning, WarningCode};
 
 /// Bytes of JSON that are kept between measuring and writing, all tables together.
 const SPOOL_BUDGET: usize = 16 * 1024 * 1024;
-/// About what a member adds to the manifest beside its name, in bytes.
-const MANIFEST_LINE: u64 = 120;
-
-/// Contents that are opened, the small ones read, before they are handed on together: to hand on costs a change of threads.
-const BATCH: usize = 64;
-/// Bytes of small contents that are handed on together, about.
-const BATCH_BYTES: usize = 1024 * 1024;
-
-/// The contents that will go in, looked at on the disk but not read.
-pub(super) struct Contents {
-    reader: server_data::Contents,
-    index: ContentIndex,
-    footprint: u64,
-    count: u64,
-}
-
-impl Contents {
-    /// Finds out what is there and how large it is, so that the archive's size is known before it is begun.
-    pub(super) fn look_at(source: &ServerData, snapshot: &Snapshot, options: &Options, job: &Job) -> Result<Self> {
-        let counts = snapshot.counts();
-        let mut contents = Self {
-            reader: source.contents(&options.allow_outside)?,
-            index: snapshot.document_contents()?,
-            footprint: 0,
-            count: 0,
-        };
-        let total = counts.files + if options.scope == Scope::WholeServer { counts.other_files } else { 0 };
-        job.phase(Phase::Survey, None, Some(total))?;
-        for &(which, folder) in kinds(options.scope) {
-            snapshot.for_each_content_id(&contents.index, which, &mut |row| {
-                job.advance(0)?;
-                contents.count += 1;
-                let name = folder.len() + 1 + row.id.len();
-                contents.footprint += MANIFEST_LINE + name as u64;
-                if let Ok(size) = contents.reader.size_of(&row) {
-                    contents.footprint += member_footprint(name, size);
-                }
-                Ok(())
-            })?;
-        }
-        Ok(contents)
-    }
-}
-
-/// Which contents go into a backup of that scope, and below which folder of the archive.
-fn kinds(scope: Scope) -> &'static [(WhichContents, &'static str)] {
-    const ALL: [(WhichContents, &str); 2] =
-        [(WhichContents::OfDocuments, "files"), (WhichContents::Others, "server/files")];
-    match scope {
-        Scope::WholeServer => &ALL,
-        Scope::DocumentsOnly => &ALL[..1],
-    }
-}
-
 /// The JSON tables, in the order of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Table {
@@ -116,7 +59,7 @@ pub(super) struct Members<'a> {
     server_files: Vec<(&'static str, OpenContent)>,
     footprint: u64,
     named: Vec<(&'static str, Sealed)>,
-    stored: [Vec<Record>; 2],
+    ledger: Ledger,
     found: Found,
 }
 
@@ -149,7 +92,7 @@ impl<'a> Members<'a> {
             tables: Vec::new(),
             server_files: Vec::new(),
             named: Vec::new(),
-            stored: [Vec::new(), Vec::new()],
+            ledger: Ledger::new(snapshot, scope),
             found: Found::default(),
         };
         let mut budget = SPOOL_BUDGET;
@@ -196,14 +139,13 @@ impl<'a> Members<'a> {
 
     /// Members that were written.
     pub(super) fn count(&self) -> u64 {
-        let contents = self.stored.iter().flatten().filter(|record| record.sealed().is_ok()).count();
         // The manifest does not list itself.
-        (self.named.len() + contents + 1) as u64
+        self.named.len() as u64 + self.ledger.count() + 1
     }
 
     /// Bytes of the contents that were written.
     pub(super) fn content_bytes(&self) -> u64 {
-        self.found.content_bytes
+        self.ledger.bytes()
     }
 
     /// Contents that the archive lacks.
@@ -267,10 +209,11 @@ impl<'a> Members<'a> {
                 spool.write_to(out, |out| Ok::<_, Failure>(table.write(snapshot, out, job)?))
             })?;
         }
-        self.contents(tar, 0, job)?;
-        if self.scope == Scope::WholeServer {
-            self.server(tar, job)?;
-            self.contents(tar, 1, job)?;
+        for (index, &kind) in kinds(self.scope).iter().enumerate() {
+            if index == 1 {
+                self.server(tar, job)?;
+            }
+            self.contents(tar, kind, job)?;
         }
         for warning in self.snapshot.take_warnings() {
             job.warn(&warning);
@@ -293,46 +236,8 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    /// The contents of one kind: this thread looks them up, opens them and reads the small ones, another stores them.
-    fn contents(&mut self, tar: &mut TarWriter, kind: usize, job: &Job) -> Result<()> {
-        let Self { snapshot, contents: Contents { reader, index, .. }, scope, found, stored, .. } = self;
-        let (which, folder) = kinds(*scope)[kind];
-        let records = &mut stored[kind];
-        records.reserve_exact(index.count(which));
-        thread::scope(|threads| {
-            let (opened, to_store) = sync_channel::<Vec<Opened>>(1);
-            let storing = threads.spawn(move || {
-                for Opened { row, content, place } in to_store.into_iter().flatten() {
-                    job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
-                    let outcome = match content {
-                        Ok(content) => Ok(store(tar, &content_member(folder, &row.id), content, job)?),
-                        Err(refusal) => Err(refusal),
-                    };
-                    records.push(found.record(which, row, outcome, place, job));
-                }
-                Ok(())
-            });
-            let mut batch = Vec::with_capacity(BATCH);
-            let mut bytes = 0;
-            // Nobody takes it any more when storing has failed: the reason is there.
-            let hand_on = |batch: Vec<Opened>| opened.send(batch).map_err(|_| Error::Cancelled);
-            let reading = snapshot.for_each_content(index, which, &mut |row| {
-                let content = reader.open(&row).and_then(Content::take_in);
-                // Whole ones are there; only of others the place may have to be told.
-                let place = (!matches!(content, Ok(Content::Whole { .. }))).then(|| reader.shown_path(&row));
-                bytes += content.as_ref().map_or(0, Content::in_memory);
-                batch.push(Opened { row, content, place });
-                if batch.len() < BATCH && bytes < BATCH_BYTES {
-                    return Ok(());
-                }
-                bytes = 0;
-                hand_on(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
-            });
-            let reading = reading.and_then(|()| hand_on(batch));
-            drop(opened);
-            let stored = storing.join().unwrap_or_else(|_| Err(unwritable(io::Error::other("storing it panicked"))));
-            stored.and(reading)
-        })
+    fn contents(&mut self, tar: &mut TarWriter, kind: (WhichContents, &'static str), job: &Job) -> Result<()> {
+        self.contents.write_to(tar, kind, self.snapshot, (&mut self.found, &mut self.ledger), job)
     }
 
     /// The server's own files: with them a backup is of the whole server.
@@ -363,7 +268,8 @@ impl<'a> Members<'a> {
     }
 
     fn manifest(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
-        let mut budget = SPOOL_BUDGET;
+        // What is in memory already is not kept once more.
+        let mut budget = if self.ledger.is_kept() { 0 } else { SPOOL_BUDGET };
         let spool = Spool::measure(&mut budget, |out| self.write_manifest(out))?;
         let member = tar.member(manifest::NAME, spool.size(), self.metadata.created_at as u64)?;
         fill(member, manifest::NAME, job, |out| spool.write_to(out, |out| self.write_manifest(out)))?;
@@ -387,34 +293,13 @@ impl<'a> Members<'a> {
         for (name, sealed) in &self.named {
             manifest.member(name, sealed, None)?;
         }
-        self.each_stored(|member, row, record| {
-            let Ok(sealed) = record.sealed() else { return Ok(()) };
-            // An escaped name does not tell the id.
-            let file_id = (!member.ends_with(row.id.as_str())).then_some(row.id.as_str());
-            Ok(manifest.member(member, &sealed, file_id).map_err(Failure::from)?)
-        })?;
+        self.ledger.write_members(self.snapshot, &mut manifest)?;
         manifest.end_members()?;
-        self.each_stored(|_, row, record| match record.sealed() {
-            Ok(_) => Ok(()),
-            Err(code) => Ok(manifest.missing(&row.id, code, reason_of(code)).map_err(Failure::from)?),
-        })?;
+        self.ledger.write_missing(self.snapshot, &mut manifest)?;
         for (file_id, code, reason) in &self.found.in_part {
             manifest.missing(file_id, *code, reason)?;
         }
         Ok(manifest.finish(&self.found.warnings)?)
-    }
-
-    /// Goes through the contents again, in the same order, each with what became of it: only so need their names not be
-    /// held in memory.
-    fn each_stored(&self, mut each: impl FnMut(&str, &ContentRow, &Record) -> Result<()>) -> Result<()> {
-        for (&(which, folder), records) in kinds(self.scope).iter().zip(&self.stored) {
-            let mut records = records.iter();
-            self.snapshot.for_each_content_id(&self.contents.index, which, &mut |row| match records.next() {
-                Some(record) => each(&content_member(folder, &row.id), &row, record),
-                None => Ok(()),
-            })?;
-        }
-        Ok(())
     }
 }
 
@@ -433,13 +318,6 @@ fn fill(
         return Err(unwritable(io::Error::other(format!("{name} came out shorter than it was measured"))));
     }
     member.seal()
-}
-
-/// A row of `files` whose turn has come: its content, and where that should be.
-struct Opened {
-    row: ContentRow,
-    content: Result<Content, Refusal>,
-    place: Option<PathBuf>,
 }
 
 /// A member that reports what is written to it.
@@ -479,8 +357,4 @@ impl From<Failure> for Error {
     fn from(Failure(error): Failure) -> Self {
         error
     }
-}
-
-fn unwritable(error: impl Into<io::Error>) -> Error {
-    Error::io("write", "the archive", error.into())
 }

@@ -37,6 +37,8 @@ pub(super) struct Table {
     /// The exported columns: the first `known` in the order of the format, then those that it does not name.
     pub(super) columns: Vec<Column>,
     pub(super) known: usize,
+    /// Rows that [repeat](super::repeated) another's id.
+    pub(super) further: u64,
 }
 
 /// The tables that a backup reads row by row.
@@ -161,7 +163,7 @@ impl Table {
             let key = if taken { format!("column:{name}") } else { name.clone() };
             columns.push(Column::new(&name, &key, &declared));
         }
-        Ok(Some(Self { name: known.name, rowid, columns, known: known_columns }))
+        Ok(Some(Self { name: known.name, rowid, columns, known: known_columns, further: 0 }))
     }
 
     /// The exported columns for a SELECT, each of the table called `alias`.
@@ -176,7 +178,7 @@ impl Table {
             .iter()
             .map(|(name, declared)| Column::new(name, name, declared))
             .collect();
-        Ok(Self { name: self.name, rowid: self.rowid, known: columns.len(), columns })
+        Ok(Self { name: self.name, rowid: self.rowid, known: columns.len(), columns, further: self.further })
     }
 }
 

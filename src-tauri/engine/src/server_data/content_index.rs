@@ -1,15 +1,17 @@
 //! Which contents a backup holds, and in which order.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
+use super::clashes::Clashes;
 use super::columns::Tables;
 use super::owned;
-use super::rows::{Failure, each_file, text_of};
+use super::rows::{each_file, text_of};
 use super::snapshot::Snapshot;
 use crate::error::Result;
+use crate::names::{content_member, digest_member};
 use crate::warning::{Warning, WarningCode, bounded};
 
 /// Folders above a document that are shown. Deeper ones are left out in the middle.
@@ -22,10 +24,13 @@ const MAX_KNOWN: usize = 4096;
 const MAX_PLACE: usize = 400;
 
 /// The files that some revision points to, in 24 bytes each: there may be millions.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct ContentIndex {
     /// By row of the file.
-    entries: Arc<Vec<Entry>>,
+    entries: Vec<Entry>,
+    /// What cannot be stored in the usual way, in order.
+    clashes: Clashes,
+    of_documents: u64,
     others: u64,
 }
 
@@ -48,12 +53,21 @@ pub(crate) enum WhichContents {
 /// A row of `files`, as far as its content is concerned.
 #[derive(Debug, Clone)]
 pub(crate) struct ContentRow {
+    pub(super) rowid: i64,
     pub(crate) id: String,
     pub(crate) path: String,
     pub(crate) sha256: Option<String>,
     /// Whether its upload finished.
     pub(crate) active: bool,
-    pub(crate) document: Option<ContentOwner>,
+    /// Whether another content's name stands in the way of its own.
+    pub(super) is_renamed: bool,
+}
+
+impl ContentRow {
+    /// The member that holds it below `folder` (`files`, `server/files`).
+    pub(crate) fn member(&self, folder: &str) -> String {
+        if self.is_renamed { digest_member(folder, &self.id) } else { content_member(folder, &self.id) }
+    }
 }
 
 /// A document that shows a content.
@@ -66,9 +80,9 @@ pub(crate) struct ContentOwner {
 }
 
 impl Warning {
-    /// About the content of `row`.
-    pub(crate) fn of_content(row: ContentRow, code: WarningCode, reason: String) -> Self {
-        let (document_id, title) = row.document.map(|owner| (owner.document_id, bounded(owner.title))).unzip();
+    /// About the content of `row`, which `owner` shows.
+    pub(crate) fn of_content(row: ContentRow, owner: Option<ContentOwner>, code: WarningCode, reason: String) -> Self {
+        let (document_id, title) = owner.map(|owner| (owner.document_id, bounded(owner.title))).unzip();
         Self { code, file_id: Some(row.id), document_id, title, path: Some(bounded(row.path)), reason }
     }
 }
@@ -105,20 +119,42 @@ impl ContentIndex {
             }
         }
         Self::thin(&mut entries);
-        let others = (files.saturating_sub(entries.len())) as u64;
-        Ok(Self { entries: Arc::new(entries), others })
+        let of_documents = entries.len() as u64;
+        let others = files.saturating_sub(entries.len()) as u64;
+        Ok(Self { entries, clashes: Clashes::default(), of_documents, others })
     }
 
     /// How many contents there are.
-    pub(crate) fn count(&self, which: WhichContents) -> usize {
+    pub(crate) fn count(&self, which: WhichContents) -> u64 {
         match which {
-            WhichContents::OfDocuments => self.entries.len(),
-            WhichContents::Others => usize::try_from(self.others).unwrap_or(usize::MAX),
+            WhichContents::OfDocuments => self.of_documents,
+            WhichContents::Others => self.others,
         }
     }
 
-    pub(super) fn contains(&self, file: i64) -> bool {
-        self.find(file).is_some()
+    /// Which content the row `file` has; none if it repeats another's id.
+    pub(super) fn which(&self, file: i64) -> Option<WhichContents> {
+        if self.clashes.further.binary_search(&file).is_ok() {
+            None
+        } else if self.find(file).is_some() {
+            Some(WhichContents::OfDocuments)
+        } else {
+            Some(WhichContents::Others)
+        }
+    }
+
+    /// The further rows of documents' files, in order.
+    pub(super) fn further(&self) -> impl Iterator<Item = i64> {
+        self.clashes.further.iter().copied().filter(|&file| self.find(file).is_some())
+    }
+
+    pub(super) fn set_aside(&mut self, mut clashes: Clashes) {
+        clashes.further.sort_unstable();
+        clashes.renamed.sort_unstable();
+        self.clashes = clashes;
+        let further = self.further().count() as u64;
+        self.of_documents -= further;
+        self.others -= self.clashes.further.len() as u64 - further;
     }
 
     fn find(&self, file: i64) -> Option<&Entry> {
@@ -134,63 +170,41 @@ impl ContentIndex {
 }
 
 impl Snapshot {
-    /// Which files some revision points to.
-    pub(crate) fn document_contents(&self) -> Result<ContentIndex> {
-        Ok(self.contents.clone())
+    /// How many contents there are of that kind.
+    pub(crate) fn count_contents(&self, which: WhichContents) -> u64 {
+        self.contents.count(which)
     }
 
     /// Goes through the contents by id.
     pub(crate) fn for_each_content(
         &self,
-        index: &ContentIndex,
         which: WhichContents,
         each: &mut dyn FnMut(ContentRow) -> Result<()>,
     ) -> Result<()> {
+        let index = &self.contents;
         self.reading(|connection| {
-            let files = &self.tables.files;
-            let query = format!("SELECT id, path, sha256, active FROM {} WHERE {} = ?1", files.name, files.rowid);
-            let mut fetch = connection.prepare(&query)?;
-            let mut owners = Owners::prepare(connection, &self.tables)?;
-            each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
-                let mut row = fetch.query_row([rowid], |row| {
-                    Ok(ContentRow {
-                        id: text_of(row.get_ref(0)?),
-                        path: text_of(row.get_ref(1)?),
-                        sha256: Some(text_of(row.get_ref(2)?)).filter(|sha256| !sha256.is_empty()),
-                        active: !matches!(row.get_ref(3)?, rusqlite::types::ValueRef::Integer(0)),
-                        document: None,
-                    })
-                })?;
-                if let Some(document) = index.find(rowid).and_then(|entry| entry.document) {
-                    row.document = owners.of(document)?;
-                }
-                Ok(each(row)?)
+            each_file(connection, &self.tables.files, "id, path, sha256, active", index, which, |rowid, row| {
+                Ok(each(ContentRow {
+                    rowid,
+                    id: text_of(row.get_ref(1)?),
+                    path: text_of(row.get_ref(2)?),
+                    sha256: Some(text_of(row.get_ref(3)?)).filter(|sha256| !sha256.is_empty()),
+                    active: !matches!(row.get_ref(4)?, ValueRef::Integer(0)),
+                    is_renamed: index.clashes.renamed.binary_search(&rowid).is_ok(),
+                })?)
             })
         })
     }
 
-    /// The same contents in the same order, but of each only the id and the path are read.
-    pub(crate) fn for_each_content_id(
-        &self,
-        index: &ContentIndex,
-        which: WhichContents,
-        each: &mut dyn FnMut(ContentRow) -> Result<()>,
-    ) -> Result<()> {
-        self.reading(|connection| {
-            let files = &self.tables.files;
-            let query = format!("SELECT id, path FROM {} WHERE {} = ?1", files.name, files.rowid);
-            let mut fetch = connection.prepare(&query)?;
-            each_file(connection, files, index, which == WhichContents::OfDocuments, |rowid| {
-                let (id, path) =
-                    fetch.query_row([rowid], |row| Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?))))?;
-                Ok(each(ContentRow { id, path, sha256: None, active: true, document: None })?)
-            })
-        })
+    /// What looks up the documents of contents.
+    pub(crate) fn owners(&self) -> Result<Owners<'_>> {
+        self.reading(|_| Ok(Owners::prepare(self)?))
     }
 }
 
-/// Looks up documents and where they lie.
-struct Owners<'c> {
+/// Looks up documents and where they lie. That takes longer than reading a small content, so it is done where it is shown.
+pub(crate) struct Owners<'c> {
+    snapshot: &'c Snapshot,
     document: Statement<'c>,
     folder: Statement<'c>,
     /// Folders that were looked up, and how they are shown.
@@ -198,18 +212,29 @@ struct Owners<'c> {
 }
 
 impl<'c> Owners<'c> {
-    fn prepare(connection: &'c Connection, tables: &Tables) -> rusqlite::Result<Self> {
-        let Tables { documents, folders, .. } = tables;
+    fn prepare(snapshot: &'c Snapshot) -> rusqlite::Result<Self> {
+        let connection = &snapshot.connection;
+        let Tables { documents, folders, .. } = &snapshot.tables;
         let document = format!("SELECT id, title, folder_id FROM {} WHERE {} = ?1", documents.name, documents.rowid);
         let folder = format!("SELECT name, parent_id FROM {} WHERE id = ?1", folders.name);
         Ok(Self {
+            snapshot,
             document: connection.prepare(&document)?,
             folder: connection.prepare(&folder)?,
             shown: HashMap::new(),
         })
     }
 
-    fn of(&mut self, document: i64) -> Result<Option<ContentOwner>, Failure> {
+    /// A document that shows the content of `file`.
+    pub(crate) fn of(&mut self, file: &ContentRow) -> Result<Option<ContentOwner>> {
+        let snapshot = self.snapshot;
+        match snapshot.contents.find(file.rowid).and_then(|entry| entry.document) {
+            Some(document) => snapshot.reading(|_| Ok(self.look_up(document)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn look_up(&mut self, document: i64) -> rusqlite::Result<Option<ContentOwner>> {
         let found = self.document.query_row([document], |row| {
             Ok((text_of(row.get_ref(0)?), text_of(row.get_ref(1)?), text_of(row.get_ref(2)?)))
         });

@@ -7,6 +7,7 @@
 use rusqlite::Connection;
 
 use super::columns::{Table, Tables};
+use super::repeated;
 
 /// Makes the temporary tables that [`pairs`] names.
 pub(super) fn pair_up(connection: &Connection, tables: &Tables) -> rusqlite::Result<()> {
@@ -39,11 +40,12 @@ fn pair(
     connection.execute_batch(&format!(
         "CREATE TEMP TABLE owned_{name} AS \
          SELECT o.{owner_row} AS owner, i.{item_row} AS item \
-         FROM main.{name} i LEFT JOIN main.{owners} o ON o.id = i.{owner_column} \
+         FROM main.{name} i LEFT JOIN main.{owners} o ON o.id = i.{owner_column} AND {is_object} \
          ORDER BY 1, i.{order}, i.{item_row}",
         name = items.name,
         owner_row = owners.rowid,
         item_row = items.rowid,
         owners = owners.name,
+        is_object = repeated::is_object(owners, "o"),
     ))
 }

@@ -11,9 +11,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::columns::{Column, Kind, Table, Tables};
-use super::content_index::ContentIndex;
+use super::content_index::{ContentIndex, WhichContents};
 use super::json;
 use super::owned;
+use super::repeated;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -44,9 +45,9 @@ impl Snapshot {
         let table = &self.tables.files;
         self.reading(|connection| {
             let mut array = Array::begin(out, job, 0);
-            let mut fetch = connection.prepare(&select_by_rowid(table))?;
-            each_file(connection, table, &self.contents, true, |rowid| {
-                self.write_row(&mut array, table, &mut fetch, rowid)
+            let columns = table.select_list("t");
+            each_file(connection, table, &columns, &self.contents, WhichContents::OfDocuments, |rowid, row| {
+                self.write_row(&mut array, table, rowid, row, 1)
             })?;
             array.finish()
         })
@@ -61,36 +62,27 @@ impl Snapshot {
                     return Ok(true);
                 }
             }
-            Ok(false)
+            Ok(self.with_further().next().is_some() || self.contents.further().next().is_some())
         })
     }
 
-    /// `orphans.json`: the revisions and rules that belong to no exported object, whole rows by table.
+    /// `orphans.json`: the revisions and rules that belong to no exported object, and the rows that repeat another's id;
+    /// whole rows by table.
     pub(crate) fn write_orphans(&self, out: &mut dyn Write, job: &Job) -> Result<()> {
         self.reading(|connection| {
-            out.write_all(b"{").map_err(Failure::Output)?;
-            let mut separator: &[u8] = b"\n  ";
+            let mut orphans = Orphans { snapshot: self, connection, out, job, is_first: true };
+            orphans.begin()?;
             for table in self.with_owners() {
-                let query = format!("SELECT item FROM {} WHERE owner IS NULL ORDER BY rowid", owned::pairs(table));
-                let mut statement = connection.prepare(&query)?;
-                let mut items = statement.query([])?;
-                let mut next: Option<i64> = items.next()?.map(|row| row.get(0)).transpose()?;
-                if next.is_none() {
-                    continue;
-                }
-                let table = table.with_owner(connection)?;
-                let mut fetch = connection.prepare(&select_by_rowid(&table))?;
-                out.write_all(separator).map_err(Failure::Output)?;
-                separator = b",\n  ";
-                out.write_all(format!("\"{}\": ", table.name).as_bytes()).map_err(Failure::Output)?;
-                let mut array = Array::begin(&mut *out, job, 2);
-                while let Some(rowid) = next {
-                    self.write_row(&mut array, &table, &mut fetch, rowid)?;
-                    next = items.next()?.map(|row| row.get(0)).transpose()?;
-                }
-                array.finish()?;
+                orphans.table(
+                    table,
+                    &format!("SELECT item FROM {} WHERE owner IS NULL ORDER BY rowid", owned::pairs(table)),
+                )?;
             }
-            out.write_all(if separator.starts_with(b",") { b"\n}" } else { b"}" }).map_err(Failure::Output)
+            for table in self.with_further() {
+                orphans.table(table, &format!("SELECT item FROM {} ORDER BY item", repeated::further(table)))?;
+            }
+            orphans.rows(&self.tables.files, self.contents.further().map(Ok))?;
+            orphans.finish()
         })
     }
 
@@ -115,8 +107,12 @@ impl Snapshot {
             let mut revisions = revisions.as_mut().map(Belongings::open).transpose()?;
 
             let rowid = table.rowid;
-            let query =
-                format!("SELECT {}, o.{rowid} FROM {} o ORDER BY o.{rowid}", table.select_list("o"), table.name);
+            let query = format!(
+                "SELECT {}, o.{rowid} FROM {} o WHERE {} ORDER BY o.{rowid}",
+                table.select_list("o"),
+                table.name,
+                repeated::is_object(table, "o")
+            );
             let mut statement = connection.prepare(&query)?;
             let mut rows = statement.query([])?;
             let mut array = Array::begin(out, job, 0);
@@ -171,20 +167,19 @@ impl Snapshot {
         Ok(())
     }
 
-    /// An element of `array`: the row of `table` that `fetch` finds.
+    /// An element of `array`: the row `rowid` of `table`, whose values begin in the column `first` of `row`.
     fn write_row(
         &self,
         array: &mut Array<'_, '_>,
         table: &Table,
-        fetch: &mut Statement<'_>,
         rowid: i64,
+        row: &Row<'_>,
+        first: usize,
     ) -> Result<(), Failure> {
-        let mut rows = fetch.query([rowid])?;
-        let Some(row) = rows.next()? else { return Ok(()) };
         array.next_element()?;
         let indent = array.indent + 2;
         let mut object = Object::begin(&mut array.buffer, indent);
-        object.columns(row, &table.columns, 0, &|column| self.note_not_utf8(table, rowid, column, row))?;
+        object.columns(row, &table.columns, first, &|column| self.note_not_utf8(table, rowid, column, row))?;
         object.end();
         Ok(())
     }
@@ -193,6 +188,43 @@ impl Snapshot {
     fn with_owners(&self) -> impl Iterator<Item = &Table> {
         let Tables { revisions, document_rules, folder_rules, .. } = &self.tables;
         [Some(revisions), document_rules.as_ref(), folder_rules.as_ref()].into_iter().flatten()
+    }
+
+    /// The tables with rows that repeat another's id.
+    fn with_further(&self) -> impl Iterator<Item = &Table> {
+        let Tables { documents, folders, .. } = &self.tables;
+        [documents, folders].into_iter().filter(|table| table.further > 0)
+    }
+
+    /// Notes every row that repeats another's id.
+    pub(super) fn note_repeated_objects(&self) -> Result<()> {
+        self.reading(|connection| {
+            for table in self.with_further() {
+                let query = format!(
+                    "SELECT {rowid}, * FROM {name} WHERE {rowid} IN (SELECT item FROM {further}) LIMIT {MAX_WARNINGS}",
+                    rowid = table.rowid,
+                    name = table.name,
+                    further = repeated::further(table),
+                );
+                let mut statement = connection.prepare(&query)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let rowid: i64 = row.get(0)?;
+                    let reason =
+                        format!("row {rowid} of {} repeats the id of another; it is in orphans.json", table.name);
+                    let mut warning = Warning::new(WarningCode::RepeatedId, reason);
+                    let text = |name: &str| row.get_ref(name).ok().map(text_of);
+                    if table.name == "documents" {
+                        warning.document_id = text("id");
+                        warning.title = text("title");
+                    } else {
+                        warning.title = text("name");
+                    }
+                    self.warnings.note(warning);
+                }
+            }
+            Ok(())
+        })
     }
 
     fn note_not_utf8(&self, table: &Table, rowid: i64, column: &Column, row: &Row<'_>) {
@@ -236,7 +268,7 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    fn note(&self, warning: Warning) {
+    pub(super) fn note(&self, warning: Warning) {
         let mut seen = self.seen.borrow_mut();
         if seen.len() < MAX_WARNINGS && seen.insert(warning.reason.clone()) {
             self.kept.borrow_mut().push(warning);
@@ -248,21 +280,23 @@ impl Warnings {
     }
 }
 
-/// Calls `each` with the row number of every file that some revision points to, or of every other one, in the order of ids.
+/// Calls `each` with the number and the `columns` of every file of that kind, in the order of ids. The columns begin at 1.
 pub(super) fn each_file(
     connection: &Connection,
     table: &Table,
+    columns: &str,
     index: &ContentIndex,
-    of_documents: bool,
-    mut each: impl FnMut(i64) -> Result<(), Failure>,
+    which: WhichContents,
+    mut each: impl FnMut(i64, &Row<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let rowid = table.rowid;
-    let mut statement = connection.prepare(&format!("SELECT {rowid} FROM {} ORDER BY id, {rowid}", table.name))?;
+    let Table { name, rowid, .. } = table;
+    let query = format!("SELECT t.{rowid}, {columns} FROM {name} t ORDER BY t.id, t.{rowid}");
+    let mut statement = connection.prepare(&query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let rowid = row.get(0)?;
-        if index.contains(rowid) == of_documents {
-            each(rowid)?;
+        if index.which(rowid) == Some(which) {
+            each(rowid, row)?;
         }
     }
     Ok(())
@@ -343,6 +377,56 @@ impl OpenBelongings<'_, '_> {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// The object of `orphans.json` on its way out.
+struct Orphans<'a> {
+    snapshot: &'a Snapshot,
+    connection: &'a Connection,
+    out: &'a mut dyn Write,
+    job: &'a Job,
+    is_first: bool,
+}
+
+impl Orphans<'_> {
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.put(b"{")
+    }
+
+    /// The rows of `table` whose numbers `query` gives.
+    fn table(&mut self, table: &Table, query: &str) -> Result<(), Failure> {
+        let mut statement = self.connection.prepare(query)?;
+        self.rows(table, statement.query_map([], |row| row.get(0))?)
+    }
+
+    fn rows(&mut self, table: &Table, rowids: impl Iterator<Item = rusqlite::Result<i64>>) -> Result<(), Failure> {
+        let mut rowids = rowids.peekable();
+        if rowids.peek().is_none() {
+            return Ok(());
+        }
+        let table = table.with_owner(self.connection)?;
+        let mut fetch = self.connection.prepare(&select_by_rowid(&table))?;
+        self.put(if self.is_first { b"\n  " } else { b",\n  " })?;
+        self.is_first = false;
+        self.put(format!("\"{}\": ", table.name).as_bytes())?;
+        let mut array = Array::begin(&mut *self.out, self.job, 2);
+        for rowid in rowids {
+            let rowid = rowid?;
+            let mut found = fetch.query([rowid])?;
+            if let Some(row) = found.next()? {
+                self.snapshot.write_row(&mut array, &table, rowid, row, 0)?;
+            }
+        }
+        array.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.put(if self.is_first { b"}" } else { b"\n}" })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(Failure::Output)
     }
 }
 

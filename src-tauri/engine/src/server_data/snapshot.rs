@@ -13,6 +13,7 @@ use super::contents::OpenContent;
 use super::copy::{open_connection, sqlite_error};
 use super::owned;
 use super::private_folder::PrivateFolder;
+use super::repeated;
 use super::rows::{Warnings, text_of};
 use crate::error::{Error, Result};
 use crate::hex;
@@ -33,7 +34,7 @@ pub(crate) struct Snapshot {
     file: File,
     size: u64,
     taken_at: f64,
-    counts: Counts,
+    objects: Objects,
     schema_sha256: String,
     alembic_version: Option<String>,
 }
@@ -50,6 +51,14 @@ pub(crate) struct Counts {
     pub(crate) users: u64,
 }
 
+/// How many there are of what is counted once.
+#[derive(Debug)]
+struct Objects {
+    documents: u64,
+    folders: u64,
+    users: u64,
+}
+
 impl Snapshot {
     /// When the copy was taken, in Unix seconds.
     pub(crate) fn taken_at(&self) -> f64 {
@@ -57,7 +66,13 @@ impl Snapshot {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.counts
+        Counts {
+            documents: self.objects.documents,
+            folders: self.objects.folders,
+            files: self.contents.count(WhichContents::OfDocuments),
+            other_files: self.contents.count(WhichContents::Others),
+            users: self.objects.users,
+        }
     }
 
     /// SHA-256 of the schema's texts, each followed by a line feed, in their order.
@@ -102,13 +117,14 @@ impl Snapshot {
         let schema_sha256 = schema_sha256(&connection).map_err(failed)?;
         drop(folder);
 
-        let tables = Tables::of(&connection, &source)?;
+        let mut tables = Tables::of(&connection, &source)?;
+        repeated::set_aside(&connection, &mut tables).map_err(failed)?;
         owned::pair_up(&connection, &tables).map_err(failed)?;
         let contents = ContentIndex::build(&connection, &tables).map_err(failed)?;
-        let counts = Counts::of(&connection, &tables, &contents).map_err(failed)?;
+        let objects = Objects::count(&connection, &tables).map_err(failed)?;
         let alembic_version = alembic_version(&connection).map_err(failed)?;
         let warnings = Warnings::default();
-        Ok(Self {
+        let snapshot = Self {
             source,
             connection,
             tables,
@@ -117,15 +133,17 @@ impl Snapshot {
             file,
             size,
             taken_at,
-            counts,
+            objects,
             schema_sha256,
             alembic_version,
-        })
+        };
+        snapshot.note_repeated_objects()?;
+        Ok(snapshot)
     }
 }
 
-impl Counts {
-    fn of(connection: &Connection, tables: &Tables, contents: &ContentIndex) -> rusqlite::Result<Self> {
+impl Objects {
+    fn count(connection: &Connection, tables: &Tables) -> rusqlite::Result<Self> {
         let count = |table: &str| -> rusqlite::Result<u64> {
             let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
             Ok(rows.unsigned_abs())
@@ -136,10 +154,8 @@ impl Counts {
             |row| row.get(0),
         )?;
         Ok(Self {
-            documents: count(tables.documents.name)?,
-            folders: count(tables.folders.name)?,
-            files: contents.count(WhichContents::OfDocuments) as u64,
-            other_files: contents.count(WhichContents::Others) as u64,
+            documents: count(tables.documents.name)? - tables.documents.further,
+            folders: count(tables.folders.name)? - tables.folders.further,
             // A backup of a server whose users cannot be read is better than none; [`Snapshot::damage`] tells of it.
             users: if has_users { count("users").or_else(none_if_damaged)? } else { 0 },
         })

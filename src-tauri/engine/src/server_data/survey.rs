@@ -17,6 +17,8 @@ use crate::warning::{Warning, WarningCode};
 
 /// Warnings that are listed.
 const MAX_WARNINGS: usize = 1000;
+/// Contents of which one is shown while they are looked at.
+const SHOWN_EVERY: u64 = 64;
 /// Folders outside that are offered.
 const MAX_OUTSIDE: usize = 16;
 
@@ -136,13 +138,18 @@ impl Survey {
         job: &Job,
     ) -> Result<()> {
         let contents = source.contents(allow_outside)?;
-        let index = snapshot.document_contents()?;
+        let mut owners = snapshot.owners()?;
+        let mut looked_at = 0_u64;
         let mut documents_missing = 0;
         let mut below = MissingBelow::default();
         for which in [WhichContents::OfDocuments, WhichContents::Others] {
             let is_document = which == WhichContents::OfDocuments;
-            snapshot.for_each_content(&index, which, &mut |row| {
-                job.item(row.document.as_ref().map_or(row.id.as_str(), |owner| owner.place.as_str()));
+            snapshot.for_each_content(which, &mut |row| {
+                // To look a document up takes longer than to look at its content.
+                let is_shown = looked_at.is_multiple_of(SHOWN_EVERY);
+                looked_at += 1;
+                let shown = if is_shown { owners.of(&row)? } else { None };
+                job.item(shown.map(|owner| owner.place));
                 job.advance(0)?;
                 let Refusal { code, reason } = match contents.size_of(&row) {
                     Ok(size) => {
@@ -172,7 +179,8 @@ impl Survey {
                     below.add(contents.shown_path(&row));
                 }
                 if self.warnings.len() < MAX_WARNINGS {
-                    self.warnings.push(Warning::of_content(row, code, reason));
+                    let owner = owners.of(&row)?;
+                    self.warnings.push(Warning::of_content(row, owner, code, reason));
                 }
                 Ok(())
             })?;

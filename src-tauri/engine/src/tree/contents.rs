@@ -14,6 +14,7 @@ use super::{Archive, Revision};
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::Job;
+use crate::names::members_of_content;
 
 /// Where a revision's content is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +71,7 @@ impl Archive {
         if let Some((_, place, _)) = self.opened.content(file_id) {
             return Holding::Held { size: place.size };
         }
-        let member = crate::names::content_member("files", file_id);
-        if self.promises.of_member(&member).is_some() {
+        if members_of_content(file_id).any(|member| self.promises.of_member(&member).is_some()) {
             return Holding::Lost { reason: "the manifest promises it, and it is not there".to_owned() };
         }
         match self.promises.never_held(file_id) {

@@ -23,7 +23,7 @@ use crate::archive::tables::{
 use crate::error::Result;
 use crate::hex;
 use crate::job::Job;
-use crate::names::content_member;
+use crate::names::members_of_content;
 
 /// The JSON members of an archive.
 pub(super) struct Tables<'a> {
@@ -273,17 +273,14 @@ struct Contents<'a> {
 impl Contents<'_> {
     fn check(&self, row: &FileRow, findings: &mut Findings) {
         let id = row.id.0.as_str();
-        let name = content_member("files", id);
-        // Real servers take any id for a name as it is.
-        let content = self.inventory.find(&name).or_else(|| self.inventory.find(&format!("files/{id}")));
-        match content {
+        match members_of_content(id).find_map(|name| self.inventory.find(&name)) {
             Some((_, content)) => {
                 let recorded = row.sha256.text().unwrap_or_default();
                 if !recorded.is_empty() && !recorded.eq_ignore_ascii_case(&hex::encode(&content.sha256)) {
                     self.contradicts(id, findings);
                 }
             }
-            None => self.is_missing(id, &name, findings),
+            None => self.is_missing(id, findings),
         }
     }
 
@@ -301,9 +298,9 @@ impl Contents<'_> {
         }
     }
 
-    fn is_missing(&self, id: &str, name: &str, findings: &mut Findings) {
+    fn is_missing(&self, id: &str, findings: &mut Findings) {
         let told_already = match self.promises {
-            Some(promises) => promises.broken_for(name) || promises.explain(id),
+            Some(promises) => promises.explain(id) || members_of_content(id).any(|name| promises.broken_for(&name)),
             // In an archive that is cut or broken nobody knows what it once held.
             None => !self.inventory.is_complete,
         };

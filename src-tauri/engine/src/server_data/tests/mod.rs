@@ -3,6 +3,7 @@
 
 mod contents;
 mod golden;
+mod repeated;
 mod rows;
 mod snapshot;
 mod survey;
@@ -81,7 +82,7 @@ impl Server {
 
 /// A file that some row names by `path`.
 fn row(path: &str) -> ContentRow {
-    ContentRow { id: "f".to_owned(), path: path.to_owned(), sha256: None, active: true, document: None }
+    ContentRow { rowid: 1, id: "f".to_owned(), path: path.to_owned(), sha256: None, active: true, is_renamed: false }
 }
 
 /// What a table is printed as.

@@ -205,11 +205,11 @@ fn contents_come_by_id_with_a_document_that_shows_them_and_its_place() {
              (4, 'gone', '4', 1), (5, 'd', '2', 1), (6, 'gone', '2', 1)",
     )
     .snapshot();
-    let index = snapshot.document_contents().expect("an index");
+    let mut owners = snapshot.owners().expect("the owners");
     let mut seen = Vec::new();
     snapshot
-        .for_each_content(&index, WhichContents::OfDocuments, &mut |row| {
-            let place = row.document.map(|owner| format!("{}: {}", owner.document_id, owner.place));
+        .for_each_content(WhichContents::OfDocuments, &mut |row| {
+            let place = owners.of(&row)?.map(|owner| format!("{}: {}", owner.document_id, owner.place));
             seen.push((row.id, row.active, row.sha256, place.unwrap_or_default()));
             Ok(())
         })
@@ -231,10 +231,11 @@ fn contents_come_by_id_with_a_document_that_shows_them_and_its_place() {
         ids.push(row.id);
         Ok(())
     };
-    snapshot.for_each_content_id(&index, WhichContents::OfDocuments, &mut note).expect("the ids");
-    snapshot.for_each_content_id(&index, WhichContents::Others, &mut note).expect("the ids");
+    snapshot.for_each_content(WhichContents::OfDocuments, &mut note).expect("the ids");
+    snapshot.for_each_content(WhichContents::Others, &mut note).expect("the ids");
     assert_eq!(ids, ["1", "2", "3", "4", "0"]);
-    assert_eq!((index.count(WhichContents::OfDocuments), index.count(WhichContents::Others)), (4, 1));
+    let count = |which| snapshot.count_contents(which);
+    assert_eq!((count(WhichContents::OfDocuments), count(WhichContents::Others)), (4, 1));
 }
 
 #[test]
