@@ -13,7 +13,7 @@ wanted=${1:-test}
 cli=(build-essential pkg-config)
 window=(libwebkit2gtk-4.1-dev libgtk-3-dev libdbus-1-dev librsvg2-dev)
 tests=(xvfb webkit2gtk-driver dbus-x11 xdotool imagemagick openbox at-spi2-core fonts-noto-cjk
-    openssl sqlite3 python3 strace)
+    openssl sqlite3 python3 python3-venv strace)
 
 say() { printf 'setup: %s\n' "$*"; }
 give_up() { printf 'setup: %s\n' "$@" >&2; exit 1; }
@@ -73,11 +73,22 @@ need_page_libraries() {
     printf '%s\n' "$lock" >"$stamp"
 }
 
+# Debian's own python3-websockets is too old to have the interface that clients of CFMS servers use.
+need_python_libraries() {
+    local wanted="websockets==15.0.1" stamp=target/python/.installed
+    [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ] || return 0
+    say "installing a Python library for the tests into target/python: $wanted"
+    mkdir -p target
+    python3 -m venv target/python
+    target/python/bin/pip install --quiet --disable-pip-version-check "$wanted"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
 need_rust
 case $wanted in
     cli) need_packages "${cli[@]}" ;;
     window) need_node; need_packages "${cli[@]}" "${window[@]}"; need_page_libraries ;;
-    test) need_node; need_packages "${cli[@]}" "${window[@]}" "${tests[@]}"; need_page_libraries ;;
+    test) need_node; need_packages "${cli[@]}" "${window[@]}" "${tests[@]}"; need_page_libraries; need_python_libraries ;;
     *) give_up "there is no set of needs named $wanted" ;;
 esac
 say "all that is needed is here"

@@ -285,13 +285,14 @@ async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String,
     let turn =
         turn.map_err(|_| Reply::refusal(code::TOO_MANY, "Too many downloads at once. Please try again later."))?;
     let opened = tokio::task::spawn_blocking(move || record.open(part)).await.unwrap_or(Err(Error::Cancelled));
-    let (file, size) = opened.map_err(|error| Reply::failure(&error))?.ok_or_else(missing)?;
+    let opened = opened.map_err(|error| Reply::failure(&error))?.ok_or_else(missing)?;
+    let size = opened.size;
     if offset > size {
         let data = json!({ "validator": "maximum", "validator_value": size });
         return Err(Reply::new(code::BAD_REQUEST, data, "'offset' is beyond the end of the file"));
     }
     let title = (account.username.clone(), backup_name.to_owned(), shown);
-    let download = Some(Download { file, size, offset, title, _turn: turn });
+    let download = Some(Download { opened, offset, title, _turn: turn });
     Ok(Answer { download, ..Reply::of(&DownloadStart { size, offset }, SUCCESS).into() })
 }
 

@@ -1,6 +1,5 @@
 //! The files of a pair on their way to the client.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
@@ -8,12 +7,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::limits;
+use super::records::Opened;
 use crate::hex;
 
 /// A file that is to be sent from `offset` on.
 pub(super) struct Download {
-    pub(super) file: File,
-    pub(super) size: u64,
+    pub(super) opened: Opened,
     pub(super) offset: u64,
     /// What it is called, for the audit log.
     pub(super) title: (String, String, &'static str),
@@ -27,7 +26,7 @@ pub(super) enum Piece {
     Bytes(Bytes),
     /// The end: the SHA-256 of the whole file.
     End(String),
-    /// It could not be read to its end.
+    /// It could not be read to its end, or is not what was made.
     Broken,
 }
 
@@ -48,7 +47,7 @@ pub(super) fn pieces(download: Download) -> mpsc::Receiver<Piece> {
 fn read(mut download: Download, sender: &mpsc::Sender<Piece>) -> std::io::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; limits::CHUNK];
-    let file = &mut download.file;
+    let Opened { file, size, sha256 } = &mut download.opened;
     file.seek(SeekFrom::Start(0))?;
     // The digest is of the whole file: what the client has already is read and not sent.
     let mut skip = download.offset;
@@ -61,7 +60,7 @@ fn read(mut download: Download, sender: &mpsc::Sender<Piece>) -> std::io::Result
             return Err(std::io::ErrorKind::BrokenPipe.into());
         }
     }
-    let mut left = download.size - download.offset;
+    let mut left = *size - download.offset;
     while left > 0 {
         let part = left.min(buffer.len() as u64) as usize;
         file.read_exact(&mut buffer[..part])?;
@@ -70,5 +69,8 @@ fn read(mut download: Download, sender: &mpsc::Sender<Piece>) -> std::io::Result
         let piece = Piece::Bytes(Bytes::copy_from_slice(&buffer[..part]));
         sender.blocking_send(piece).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
     }
-    Ok(hex::encode(&digest.finalize()))
+    match hex::encode(&digest.finalize()) {
+        digest if digest == *sha256 => Ok(digest),
+        _ => Err(std::io::ErrorKind::InvalidData.into()),
+    }
 }

@@ -1,17 +1,23 @@
 //! Which pairs this agent made, and for whom: only these are given out or removed, never what else lies in the folder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::create::Report;
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::protocol::Part;
+
+/// Bytes of a key file that are looked at. Ours have three hundred.
+const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// A pair that was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,9 +32,20 @@ pub(super) struct Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Made {
     path: PathBuf,
-    device: u64,
     inode: u64,
     size: u64,
+    /// When it was written last: seconds and nanoseconds. Inodes are used again.
+    modified: (i64, i64),
+    /// In lower-case hex.
+    sha256: String,
+}
+
+/// A file that is to be given out.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) size: u64,
+    /// What it must turn out to be, in lower-case hex.
+    pub(super) sha256: String,
 }
 
 /// The list of them, in the agent's own folder.
@@ -56,11 +73,13 @@ impl Records {
 
     /// Notes that a pair was made for `username`.
     pub(super) fn add(&self, report: &Report, username: &str) -> Result<()> {
+        let key = File::open(&report.key_path).map_err(|e| Error::io("read", &report.key_path, e))?;
+        let key_digest = digest_of(&key, &report.key_path)?;
         let record = Record {
             backup_name: report.backup_name.clone(),
             username: username.to_owned(),
-            archive: Made::at(&report.archive_path)?,
-            key: Made::at(&report.key_path)?,
+            archive: Made::at(&report.archive_path, report.archive_sha256.clone())?,
+            key: Made::at(&report.key_path, key_digest)?,
         };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         // A pair of that name that was there before has been taken away by somebody.
@@ -101,7 +120,7 @@ impl Records {
 
 impl Record {
     /// Opens one of the two files, if it is still the one that was made. `None` if not.
-    pub(super) fn open(&self, part: Part) -> Result<Option<(File, u64)>> {
+    pub(super) fn open(&self, part: Part) -> Result<Option<Opened>> {
         let made = match part {
             Part::Archive => &self.archive,
             Part::Key => &self.key,
@@ -114,14 +133,18 @@ impl Record {
             Err(error) => return Err(Error::io("read", &made.path, error)),
         };
         let found = file.metadata().map_err(|e| Error::io("read", &made.path, e))?;
-        Ok(made.is(&found).then_some((file, made.size)))
+        let is_it = made.is(&found);
+        // Of an archive this turns out while it is sent; a key is looked at before.
+        let is_it = is_it && (part == Part::Archive || digest_of(&file, &made.path)? == made.sha256);
+        Ok(is_it.then(|| Opened { file, size: made.size, sha256: made.sha256.clone() }))
     }
 }
 
 impl Made {
-    fn at(path: &Path) -> Result<Self> {
+    fn at(path: &Path, sha256: String) -> Result<Self> {
         let found = fs::symlink_metadata(path).map_err(|e| Error::io("read", path, e))?;
-        Ok(Self { path: path.to_path_buf(), device: found.dev(), inode: found.ino(), size: found.len() })
+        let (inode, size, modified) = (found.ino(), found.len(), (found.mtime(), found.mtime_nsec()));
+        Ok(Self { path: path.to_path_buf(), inode, size, modified, sha256 })
     }
 
     fn is_there(&self) -> bool {
@@ -129,6 +152,14 @@ impl Made {
     }
 
     fn is(&self, found: &fs::Metadata) -> bool {
-        found.is_file() && (found.dev(), found.ino(), found.len()) == (self.device, self.inode, self.size)
+        let is_as_made = (found.ino(), found.len(), (found.mtime(), found.mtime_nsec()));
+        found.is_file() && is_as_made == (self.inode, self.size, self.modified)
     }
+}
+
+/// The SHA-256 of a key file, called `path`.
+fn digest_of(file: &File, path: &Path) -> Result<String> {
+    let mut text = Zeroizing::new(Vec::new());
+    file.take(MAX_KEY_FILE).read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;
+    Ok(hex::encode(&Sha256::digest(&*text)))
 }

@@ -1,0 +1,9 @@
+//! `cfms-backup serve`, talked to by clients of all kinds.
+
+mod attacks;
+mod backups;
+mod dialogue;
+mod downloads;
+mod lockdown;
+mod served;
+mod sign_in;
