@@ -7,6 +7,7 @@ mod arguments;
 mod command_line;
 mod commands;
 mod desktop;
+mod dock;
 mod locale;
 mod log;
 mod places;

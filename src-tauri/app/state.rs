@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tauri::path::PathResolver;
 
+use crate::dock::Dock;
 use crate::log::Log;
 use crate::places;
 use crate::running::Running;
@@ -24,6 +25,8 @@ pub(crate) struct Application {
     pub(crate) given_source: Option<PathBuf>,
     /// The diary.
     pub(crate) log: Log,
+    /// The program's icon in the task bar.
+    pub(crate) dock: Dock,
     /// The backup that runs.
     pub(crate) running: Running,
     settings_file: SettingsFile,
@@ -40,6 +43,7 @@ impl Application {
             log: Log::below(&logs),
             logs,
             given_source,
+            dock: Dock::start(),
             running: Running::default(),
             settings: Mutex::new(settings_file.load()),
             settings_file,

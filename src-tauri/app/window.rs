@@ -6,7 +6,6 @@ use gtk::prelude::GtkSettingsExt as _;
 use serde::{Deserialize, Serialize};
 use tauri::utils::config::Color;
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
-use tauri::window::{ProgressBarState, ProgressBarStatus};
 use tauri::{
     AppHandle, Emitter as _, LogicalPosition, LogicalSize, Manager as _, Url, WebviewUrl, WebviewWindow,
     WebviewWindowBuilder, WindowEvent,
@@ -82,12 +81,11 @@ pub(crate) fn wear(window: &WebviewWindow, theme: Theme) -> tauri::Result<()> {
 
 /// Shows the percentage in title and task bar; `None` takes it away.
 pub(crate) fn show_progress(window: &WebviewWindow, percent: Option<u8>) -> tauri::Result<()> {
+    window.state::<Application>().dock.show(percent);
     match percent {
-        Some(percent) => window.set_title(&format!("{percent} % – {TITLE}"))?,
-        None => window.set_title(TITLE)?,
+        Some(percent) => window.set_title(&format!("{percent} % – {TITLE}")),
+        None => window.set_title(TITLE),
     }
-    let status = if percent.is_some() { ProgressBarStatus::Normal } else { ProgressBarStatus::None };
-    window.set_progress_bar(ProgressBarState { status: Some(status), progress: percent.map(u64::from) })
 }
 
 /// Shows the window that is open already to the person who started the program again.

@@ -48,6 +48,8 @@ pub(crate) struct Start<'a> {
     pub(crate) language: Option<&'a str>,
     /// What it is made to remember; the folders of the bench come on top. `None`: what it wrote itself the last time.
     pub(crate) settings: Option<Value>,
+    /// The session bus; `None`: there is none.
+    pub(crate) bus: Option<&'a str>,
 }
 
 /// The program's window.
@@ -72,7 +74,7 @@ impl Bench {
     }
 
     fn below(parent: &Path, name: Option<&OsStr>, size: &str) -> Option<Self> {
-        for program in ["Xvfb", "openbox", "WebKitWebDriver", "xdotool"] {
+        for program in ["Xvfb", "openbox", "WebKitWebDriver", "xdotool", "dbus-daemon"] {
             if !is_installed(program) {
                 // Past the test's own output, which is shown for failures alone.
                 let _ = writeln!(std::io::stderr(), "skipped: a test of the window, as {program} is not installed");
@@ -91,6 +93,11 @@ impl Bench {
         let demo = demo.expect("build the command line first: cargo build --workspace");
         assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
         Some(Self { server, archives, keys, folder, _turn: turn })
+    }
+
+    /// The folder that all of it lies in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Opens the window on the server, with the bench's folders as the usual ones.
@@ -123,8 +130,8 @@ impl Bench {
                 .env("XDG_DATA_HOME", home.join("data"))
                 .env("XDG_CACHE_HOME", home.join("cache"))
                 .env("XDG_RUNTIME_DIR", &home)
-                // No session bus: neither the program of the person who runs the tests nor a new bus may be found.
-                .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+                // Neither the bus of the person who runs the tests nor a new one may be found.
+                .env("DBUS_SESSION_BUS_ADDRESS", start.bus.unwrap_or("unix:path=/nonexistent"))
                 .env("NO_AT_BRIDGE", "1")
                 .env_remove("WAYLAND_DISPLAY")
                 .env_remove("LC_ALL")

@@ -8,7 +8,7 @@ use crate::bench::{Bench, Start, until};
 fn a_chinese_system_is_answered_in_chinese() {
     let Some(bench) = Bench::new("1M") else { return };
     let server = bench.server.to_str().unwrap();
-    let window = bench.start(Start { arguments: vec![server], language: Some("zh_CN.UTF-8"), settings: None });
+    let window = bench.start(Start { arguments: vec![server], language: Some("zh_CN.UTF-8"), ..Start::default() });
     assert!(window.text("nav-backup").contains("备份"));
     window.click("start");
     window.wait_for("result-title");

@@ -4,6 +4,8 @@
 
 mod backing_up;
 mod bench;
+mod bus;
+mod desktop;
 mod looks;
 mod pictures;
 mod screen;

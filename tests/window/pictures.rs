@@ -29,7 +29,7 @@ fn pictures() {
         let Some(bench) = Bench::at(FOLDER, "64M") else { return };
         let settings = json!({ "theme": theme, "language": language });
         let server = bench.server.to_str().unwrap().to_owned();
-        let start = || Start { arguments: vec![&server], settings: Some(settings.clone()), language: None };
+        let start = || Start { arguments: vec![&server], settings: Some(settings.clone()), ..Start::default() };
 
         let window = bench.start(Start { arguments: vec![], ..start() });
         window.wait_for("nav-backup");

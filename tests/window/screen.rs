@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -28,7 +28,7 @@ impl Screen {
                 .stdout(Stdio::piped()),
         );
         let mut number = String::new();
-        BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        BufReader::new(server.stdout()).read_line(&mut number).unwrap();
         let display = format!(":{}", number.trim());
         assert!(display.len() > 1, "the X server did not start");
         let manager = Group::start(Command::new("openbox").env("DISPLAY", &display).stdout(Stdio::null()));
@@ -37,6 +37,11 @@ impl Screen {
 }
 
 impl Group {
+    /// What the program says, once.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
     /// Starts a program as the head of its group.
     pub(crate) fn start(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap())
