@@ -5,13 +5,31 @@ use std::process::Command;
 
 use crate::program::{names, run};
 
-const VERBS: [&str; 11] =
-    ["create", "verify", "inspect", "serve", "list", "show", "cat", "demo", "selftest", "completions", "man"];
-const CODES: [u8; 11] = [0, 1, 2, 3, 4, 5, 8, 129, 130, 131, 143];
+const VERBS: [&str; 18] = [
+    "create",
+    "verify",
+    "inspect",
+    "serve",
+    "list",
+    "show",
+    "cat",
+    "remote",
+    "remote info",
+    "remote backup",
+    "remote download",
+    "servers",
+    "servers list",
+    "servers forget",
+    "demo",
+    "selftest",
+    "completions",
+    "man",
+];
+const CODES: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 131, 143];
 
 #[test]
 fn the_help_of_every_verb_has_examples_and_every_exit_code() {
-    for verb in VERBS.iter().map(|verb| vec![*verb, "--help"]).chain([vec!["--help"]]) {
+    for verb in VERBS.iter().map(|verb| verb.split(' ').chain(["--help"]).collect()).chain([vec!["--help"]]) {
         let help = run(&verb).out;
         assert!(help.contains("\nExamples:\n  # "), "{verb:?}: {help}");
         let (_, codes) = help.split_once("\nExit codes:\n").unwrap_or_else(|| panic!("{verb:?}: {help}"));
@@ -27,7 +45,7 @@ fn the_help_of_every_verb_has_examples_and_every_exit_code() {
 #[test]
 fn every_example_in_the_help_is_understood() {
     for verb in VERBS {
-        let help = run([verb, "--help"]).out;
+        let help = run(verb.split(' ').chain(["--help"])).out;
         let commands = help.lines().filter_map(|line| line.strip_prefix("  cfms-backup "));
         for example in commands {
             let words = example.split_whitespace().take_while(|word| !matches!(*word, "|" | ">"));
@@ -44,7 +62,7 @@ fn the_manual_has_a_page_for_every_verb() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("new/man1");
     assert_eq!(run(["man".as_ref(), dir.as_os_str()]).code, Some(0));
-    let mut expected: Vec<_> = VERBS.iter().map(|verb| format!("cfms-backup-{verb}.1")).collect();
+    let mut expected: Vec<_> = VERBS.iter().map(|verb| format!("cfms-backup-{}.1", verb.replace(' ', "-"))).collect();
     expected.push("cfms-backup.1".into());
     expected.sort();
     assert_eq!(names(&dir), expected);
@@ -63,7 +81,7 @@ fn completions_know_every_verb_and_are_what_the_shell_reads() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(["completions", shell]);
         assert_eq!(script.code, Some(0), "{script:?}");
-        for verb in VERBS {
+        for verb in VERBS.iter().flat_map(|verb| verb.split(' ')) {
             assert!(script.out.contains(verb), "{shell} lacks {verb}");
         }
     }

@@ -7,6 +7,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::examples;
 
+mod remote;
+
+pub(crate) use remote::*;
+
 /// Encrypted backups of CFMS servers.
 ///
 /// A backup is an archive, encrypted with a key that is made for it alone, and a small file that holds this key. Whoever
@@ -118,6 +122,15 @@ pub(crate) enum Verb {
     /// at the end, and what was written must not be used. With --json there is an error, as standard output is the content.
     #[command(after_long_help = examples::help(examples::CAT))]
     Cat(CatArgs),
+    /// Back up a server over the network
+    ///
+    /// The server makes the backup itself. From our agent (`serve`) archive and key then come home, and are checked there
+    /// before they get their names; other servers keep them on their own disk.
+    #[command(subcommand, after_long_help = examples::help(examples::REMOTE))]
+    Remote(RemoteVerb),
+    /// The servers whose certificates you trust
+    #[command(subcommand, after_long_help = examples::help(examples::SERVERS))]
+    Servers(ServersVerb),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,

@@ -14,7 +14,7 @@ use crate::signals::Signals;
 use crate::{show, warnings};
 
 /// What everybody must know who holds a backup.
-const KEEP_THE_KEY: &str = "Keep the key safe: without it nobody can open this backup, not even we.";
+pub(crate) const KEEP_THE_KEY: &str = "Keep the key safe: without it nobody can open this backup, not even we.";
 
 /// Runs the verb.
 pub(crate) fn run(args: CreateArgs, output: &Output, signals: &Signals) -> Result<Answer> {
@@ -88,7 +88,7 @@ fn open(source: &Source) -> Result<ServerData> {
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| Failure::io("find", path, error))
 }
 

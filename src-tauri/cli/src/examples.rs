@@ -8,6 +8,10 @@ pub(crate) type Example = (&'static str, &'static str);
 /// Examples of the program as a whole.
 pub(crate) const ALL: &[Example] = &[
     ("cfms-backup create --data-dir /srv/cfms", "back up the server in /srv/cfms"),
+    (
+        "cfms-backup remote backup -s files.example.org:5105 -u admin -o /mnt/backup",
+        "back up a server over the network",
+    ),
     ("cfms-backup demo /tmp/demo", "make a server to try everything on"),
     ("cfms-backup create --help", "all about one verb"),
 ];
@@ -64,6 +68,53 @@ pub(crate) const CAT: &[Example] = &[
     ("cfms-backup cat monday.cfms.enc hello --revision 1 | less", "an older one"),
 ];
 
+/// Examples of `remote`.
+pub(crate) const REMOTE: &[Example] = &[
+    ("cfms-backup remote info --server files.example.org", "what it is, and its certificate's fingerprint"),
+    ("cfms-backup remote backup --server files.example.org:5105 --username admin --output /mnt/backup", "back it up"),
+];
+
+/// Examples of `remote info`.
+pub(crate) const REMOTE_INFO: &[Example] = &[
+    ("cfms-backup remote info --server files.example.org", "port 5104, a CFMS server's"),
+    ("cfms-backup remote info -s files.example.org:5105 --json", "as data, of our agent"),
+];
+
+/// Examples of `remote backup`.
+pub(crate) const REMOTE_BACKUP: &[Example] = &[
+    (
+        "cfms-backup remote backup -s files.example.org:5105 -u admin -o /mnt/backup --key-dir /mnt/keys",
+        "a copy comes home; the password is asked for",
+    ),
+    ("cfms-backup remote backup -s files.example.org -u admin --name monday", "it stays on the server"),
+    (
+        "cfms-backup remote backup -s files.example.org:5105 -u backup -o /mnt/backup --password-env CFMS_PASSWORD --quiet",
+        "for cron: the variable holds the password",
+    ),
+];
+
+/// Examples of `remote download`.
+pub(crate) const REMOTE_DOWNLOAD: &[Example] = &[
+    ("cfms-backup remote download monday -s files.example.org:5105 -u admin -o /mnt/backup", "made before"),
+    (
+        "cfms-backup remote download monday -s files.example.org:5105 -u admin -o /mnt/backup --delete-from-server",
+        "and not kept there",
+    ),
+];
+
+/// Examples of `servers`.
+pub(crate) const SERVERS: &[Example] = &[
+    ("cfms-backup servers list", "which are trusted"),
+    ("cfms-backup servers forget files.example.org:5105", "after its administrator renewed the certificate"),
+];
+
+/// Examples of `servers list`.
+pub(crate) const SERVERS_LIST: &[Example] = &[("cfms-backup servers list --json", "as data")];
+
+/// Examples of `servers forget`.
+pub(crate) const SERVERS_FORGET: &[Example] =
+    &[("cfms-backup servers forget files.example.org:5105", "after its administrator renewed the certificate")];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),
@@ -104,6 +155,13 @@ pub(crate) fn of(verb: &str) -> &'static [Example] {
         "list" => LIST,
         "show" => SHOW,
         "cat" => CAT,
+        "remote" => REMOTE,
+        "remote-info" => REMOTE_INFO,
+        "remote-backup" => REMOTE_BACKUP,
+        "remote-download" => REMOTE_DOWNLOAD,
+        "servers" => SERVERS,
+        "servers-list" => SERVERS_LIST,
+        "servers-forget" => SERVERS_FORGET,
         "demo" => DEMO,
         "selftest" => SELFTEST,
         "completions" => COMPLETIONS,

@@ -19,6 +19,10 @@ pub(crate) enum Exit {
     WrongKey,
     /// The archive is not what was written.
     Damaged,
+    /// The server's certificate is not known, or is another than before.
+    Untrusted,
+    /// The server does not let this user in.
+    Credentials,
     /// The backup lacks so many contents that it must not be relied on.
     Incomplete,
     /// SIGHUP.
@@ -32,13 +36,15 @@ pub(crate) enum Exit {
 }
 
 /// Every exit code with its meaning, in ascending order.
-pub(crate) const TABLE: [(Exit, &str); 11] = [
+pub(crate) const TABLE: [(Exit, &str); 13] = [
     (Exit::Done, "done; warnings, if any, are printed"),
     (Exit::Failed, "failed; nothing is left behind"),
     (Exit::Usage, "the command line was not understood"),
     (Exit::Warnings, "done with warnings, under --strict"),
     (Exit::WrongKey, "the key is not this archive's, or is no key"),
     (Exit::Damaged, "the archive is damaged or cut off"),
+    (Exit::Untrusted, "the server's certificate is not known, or is another than before"),
+    (Exit::Credentials, "the server does not take user name, password or second factor"),
     (Exit::Incomplete, "the backup is written, but lacks most contents"),
     (Exit::HungUp, "its terminal was closed (SIGHUP); cleaned up"),
     (Exit::Interrupted, "interrupted (Ctrl-C, SIGINT); cleaned up"),
@@ -56,6 +62,8 @@ impl Exit {
             Self::Warnings => 3,
             Self::WrongKey => 4,
             Self::Damaged => 5,
+            Self::Untrusted => 6,
+            Self::Credentials => 7,
             Self::Incomplete => 8,
             Self::HungUp => 129,
             Self::Interrupted => 130,
@@ -69,6 +77,10 @@ impl Exit {
         match code {
             Code::WrongKey | Code::KeyFile => Self::WrongKey,
             Code::Damaged | Code::Truncated => Self::Damaged,
+            Code::CertificateUnknown | Code::CertificateChanged | Code::CertificateOther => Self::Untrusted,
+            Code::CredentialsRefused | Code::PasswordExpired | Code::SecondFactorWanted | Code::UserInactive => {
+                Self::Credentials
+            }
             Code::BadName => Self::Usage,
             Code::Cancelled => Self::Interrupted,
             _ => Self::Failed,
@@ -86,7 +98,7 @@ impl Exit {
             Self::Done => 0,
             Self::Warnings => 1,
             Self::Usage => 2,
-            Self::Failed => 3,
+            Self::Failed | Self::Untrusted | Self::Credentials => 3,
             Self::WrongKey => 4,
             Self::Incomplete => 5,
             Self::Damaged => 6,

@@ -16,9 +16,11 @@ mod man;
 mod opened;
 mod output;
 mod progress;
+mod remote;
 mod secrecy;
 mod selftest;
 mod serve;
+mod servers;
 mod show;
 mod show_document;
 mod signals;
@@ -69,6 +71,8 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::List(args) => list::run(&args, output, signals),
         Verb::Show(args) => show_document::run(&args, output, signals),
         Verb::Cat(args) => cat::run(&args, output, signals),
+        Verb::Remote(verb) => remote::run(verb, output, signals),
+        Verb::Servers(verb) => servers::run(&verb, output),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

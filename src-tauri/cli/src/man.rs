@@ -51,17 +51,31 @@ fn write(pages: &[Page], dir: &Path, output: &Output) -> Result<Answer> {
 fn pages() -> Result<Vec<Page>> {
     let mut root = Cli::command();
     root.build();
-    let verbs = root.get_subcommands().filter(|verb| verb.get_name() != "help").cloned().collect::<Vec<_>>();
     let mut pages = vec![page(&root, "cfms-backup".into(), examples::ALL, true)?];
-    for verb in verbs {
-        let name = format!("cfms-backup-{}", verb.get_name());
-        let examples = examples::of(verb.get_name());
-        pages.push(page(&verb, name, examples, false)?);
+    for verb in verbs(&root) {
+        pages.push(page(
+            verb,
+            format!("cfms-backup-{}", verb.get_name()),
+            examples::of(verb.get_name()),
+            has_verbs(verb),
+        )?);
+        for below in verbs(verb) {
+            let name = format!("{}-{}", verb.get_name(), below.get_name());
+            pages.push(page(below, format!("cfms-backup-{name}"), examples::of(&name), false)?);
+        }
     }
     Ok(pages)
 }
 
-fn page(command: &Command, name: String, examples: &[Example], is_root: bool) -> Result<Page> {
+fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|verb| verb.get_name() != "help")
+}
+
+fn has_verbs(command: &Command) -> bool {
+    verbs(command).next().is_some()
+}
+
+fn page(command: &Command, name: String, examples: &[Example], has_verbs: bool) -> Result<Page> {
     let version = env!("CARGO_PKG_VERSION");
     // The help's own end, examples and exit codes, is written as sections of their own below.
     let command = command.clone().name(name.clone()).after_long_help(None::<&str>).version(version);
@@ -73,7 +87,7 @@ fn page(command: &Command, name: String, examples: &[Example], is_root: bool) ->
         man.render_synopsis_section(&mut text)?;
         man.render_description_section(&mut text)?;
         man.render_options_section(&mut text)?;
-        if is_root {
+        if has_verbs {
             man.render_subcommands_section(&mut text)?;
         }
         exit_section().to_writer(&mut text)?;

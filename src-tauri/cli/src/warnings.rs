@@ -57,6 +57,8 @@ fn words(code: WarningCode) -> &'static str {
         WarningCode::RepeatedId => "repeated id",
         WarningCode::ServerFileMissing => "server file missing",
         WarningCode::DatabaseDamaged => "database damaged",
+        WarningCode::CertificateExpired => "certificate expired",
+        WarningCode::LeftOnServer => "left on the server",
         WarningCode::KeyWithoutArchive => "key without archive",
         WarningCode::FolderMoved => "folder moved",
         _ => "warning",

@@ -227,9 +227,7 @@ impl Report {
         for (file, path) in [(published.archive, &mut self.archive_path), (published.key, &mut self.key_path)] {
             *path = file.path;
             let Some(meant) = file.instead_of else { continue };
-            let reason = "its folder was renamed or replaced while the backup was written; it is where the report says";
-            let mut warning = Warning::new(WarningCode::FolderMoved, reason);
-            warning.path = Some(meant.display().to_string());
+            let warning = folder_moved(&meant);
             job.warn(&warning);
             self.warnings_total += 1;
             if self.warnings.len() < MAX_WARNINGS {
@@ -242,7 +240,15 @@ impl Report {
     }
 }
 
-fn key_dir(destination: &Destination) -> &Path {
+/// A file is not at the path that was meant.
+pub(crate) fn folder_moved(meant: &Path) -> Warning {
+    let reason = "its folder was renamed or replaced while the backup was written; it is where the report says";
+    let mut warning = Warning::new(WarningCode::FolderMoved, reason);
+    warning.path = Some(meant.display().to_string());
+    warning
+}
+
+pub(crate) fn key_dir(destination: &Destination) -> &Path {
     destination.key_dir.as_deref().unwrap_or(&destination.archive_dir)
 }
 
@@ -250,13 +256,19 @@ fn outputs(destination: &Destination) -> [&Path; 2] {
     [&destination.archive_dir, key_dir(destination)]
 }
 
-/// Refuses folders below unmounted mount points, and says whether the archive would lie on the server's own disk.
-fn check_disks(source: &ServerData, destination: &Destination, options: &Options) -> Result<bool> {
+/// Refuses folders below unmounted mount points.
+pub(crate) fn refuse_unmounted(destination: &Destination) -> Result<()> {
     for dir in outputs(destination) {
         if let Some(mount_point) = volume::unmounted_mount_point(dir) {
             return Err(Error::NotMounted { path: dir.to_path_buf(), mount_point });
         }
     }
+    Ok(())
+}
+
+/// Refuses folders below unmounted mount points, and says whether the archive would lie on the server's own disk.
+fn check_disks(source: &ServerData, destination: &Destination, options: &Options) -> Result<bool> {
+    refuse_unmounted(destination)?;
     let archive_dir = destination.archive_dir.as_path();
     let same_disk = volume::same_disk(archive_dir, source.root());
     if same_disk && options.require_other_disk {
@@ -291,7 +303,7 @@ fn lies_in_one_folder(source: &ServerData) -> bool {
 }
 
 /// Compares the disk's free space and limits with what will be written, before anything is.
-fn check_space(destination: &Destination, needed: u64, same_disk: bool) -> Result<()> {
+pub(crate) fn check_space(destination: &Destination, needed: u64, same_disk: bool) -> Result<()> {
     let path = || destination.archive_dir.clone();
     if volume::max_file_size(&destination.archive_dir).is_some_and(|most| most < needed) {
         return Err(Error::FileTooLarge { path: path(), needed: Some(needed) });
@@ -355,7 +367,7 @@ fn read_back(claim: &Claim, key: &KeyFile, job: &Job) -> Result<Verification> {
     }
 }
 
-fn orphaned_key(path: &Path) -> Warning {
+pub(crate) fn orphaned_key(path: &Path) -> Warning {
     let reason =
         "an earlier run died before its archive was finished; this key opens nothing that was published beside it";
     let mut warning = Warning::new(WarningCode::KeyWithoutArchive, reason);

@@ -48,6 +48,7 @@ pub mod job;
 pub mod names;
 pub mod outlook;
 pub mod protocol;
+pub mod remote;
 pub mod rights;
 pub mod server_data;
 pub mod tree;

@@ -77,6 +77,10 @@ pub enum WarningCode {
     ServerFileMissing,
     /// Pages of the database are damaged, of tables that no JSON member shows, it may be; the copy went along as it is.
     DatabaseDamaged,
+    /// A server's certificate has expired; it is the one that is trusted.
+    CertificateExpired,
+    /// A server that cannot send files keeps archive and key side by side on its disk.
+    LeftOnServer,
     /// A key of an earlier run, whose archive was never finished, lies in the key folder.
     KeyWithoutArchive,
     /// An output folder was renamed or replaced while the backup was written; the file is in the folder that was opened.

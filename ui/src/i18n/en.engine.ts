@@ -22,6 +22,8 @@ export const warnings: WarningTexts = {
   repeated_id: "A row of the database has the id of another; the backup keeps it apart, in orphans.json.",
   server_file_missing: "A file that config.toml names is missing or cannot be read.",
   database_damaged: "The server's database is damaged; it went along as it is.",
+  certificate_expired: "The server’s certificate has expired; it is the one that is trusted.",
+  left_on_server: "This server cannot send files: fetch archive and key from its disk, then remove them there. The key is readable by every user of that machine.",
   key_without_archive: "A key of an earlier run lies there whose archive was never finished.",
   folder_moved: "Its folder was renamed or replaced while the backup was written; it is at the path that the report names.",
 };

@@ -22,6 +22,8 @@ export const warnings: WarningTexts = {
   repeated_id: "数据库中有一行的 ID 与另一行重复；备份将它单独保存在 orphans.json 中。",
   server_file_missing: "config.toml 指定的文件不存在或无法读取。",
   database_damaged: "服务器的数据库已损坏；已按原样备份。",
+  certificate_expired: "服务器的证书已过期；它仍是受信任的那一个。",
+  left_on_server: "此服务器无法发送文件：请从其磁盘取回归档和密钥，然后在那里删除。该机器上的所有用户都能读取密钥。",
   key_without_archive: "此处留有先前一次未完成的备份的密钥文件。",
   folder_moved: "写入备份期间，其文件夹被重命名或替换；文件实际位于报告所示的路径。",
 };

@@ -28,7 +28,7 @@ use crate::names::{ARCHIVE_SUFFIX, KEY_SUFFIX};
 pub(crate) const ALGORITHM: &str = "AES-256-CBC";
 
 /// A key file is read up to this many bytes; a larger one is none.
-const MAX_KEY_FILE: u64 = 64 * 1024;
+pub(crate) const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// The 256 bits that open an archive. Wiped when dropped; shows nothing of itself.
 #[derive(Zeroize, ZeroizeOnDrop)]

@@ -1,0 +1,204 @@
+//! `remote backup` and `remote download`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cfms_backup::remote::{FetchedCopy, OnServer, Remote, ServerFacts};
+use cfms_backup::{BackupName, Destination, Job, Verdict, Warning};
+use serde::Serialize;
+
+use super::{account, connect, quiet_job, tell_warnings};
+use crate::args::{RemoteBackupArgs, RemoteDownloadArgs};
+use crate::create::{KEEP_THE_KEY, absolute, lossy};
+use crate::exit::Exit;
+use crate::failure::{Failure, FailureReport, Result};
+use crate::output::{Answer, Output, table};
+use crate::progress::Progress;
+use crate::show;
+use crate::signals::Signals;
+
+/// What a run did, as data.
+#[derive(Serialize)]
+struct Document {
+    server: ServerFacts,
+    #[serde(flatten)]
+    on_server: Option<OnServer>,
+    /// The files on this computer.
+    copy: Option<FetchedCopy>,
+    deleted_from_server: bool,
+    warnings: Vec<Warning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<FailureReport>,
+}
+
+/// Has the server make a backup, and fetches it where that was asked for.
+pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Signals) -> Result<Answer> {
+    let name = args.name.as_deref().filter(|name| !name.is_empty()).map(BackupName::parse).transpose()?;
+    let destination = args.output.as_deref().map(|dir| destination(dir, args.key_dir.as_deref())).transpose()?;
+    let job = quiet_job(signals);
+    let mut server = connect(&args.server, output, &job).await?;
+    let facts = server.facts();
+    refuse_in_vain(&facts, destination.is_some())?;
+    account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
+
+    let (progress, job) = start(output, signals);
+    let mut made = server.back_up(name.as_ref(), destination.is_some(), &job).await?;
+    let mut document = Document {
+        server: facts,
+        warnings: std::mem::take(&mut made.warnings),
+        on_server: Some(made),
+        copy: None,
+        deleted_from_server: false,
+        error: None,
+    };
+    let Some(destination) = destination else {
+        drop(progress);
+        return conclude(document, Ok(()), output);
+    };
+    let made_name = document.on_server.as_ref().map(|made| made.backup_name.clone()).unwrap_or_default();
+    let fetched = match BackupName::parse(&made_name) {
+        Ok(name) => bring_home(&mut server, &name, &destination, args.delete_from_server, &mut document, &job).await,
+        Err(error) => Err(error.into()),
+    };
+    drop(progress);
+    conclude(document, fetched, output)
+}
+
+/// Fetches a backup that was made before.
+pub(super) async fn fetch(args: RemoteDownloadArgs, output: &Output, signals: &Signals) -> Result<Answer> {
+    let name = BackupName::parse(&args.backup)?;
+    let destination = destination(&args.output, args.key_dir.as_deref())?;
+    let job = quiet_job(signals);
+    let mut server = connect(&args.server, output, &job).await?;
+    let facts = server.facts();
+    refuse_in_vain(&facts, true)?;
+    account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
+
+    let mut document = Document {
+        server: facts,
+        on_server: None,
+        copy: None,
+        deleted_from_server: false,
+        warnings: Vec::new(),
+        error: None,
+    };
+    let (progress, job) = start(output, signals);
+    let fetched = bring_home(&mut server, &name, &destination, args.delete_from_server, &mut document, &job).await;
+    drop(progress);
+    match (&document.copy, fetched) {
+        (None, Err(failure)) => Err(failure),
+        (_, outcome) => conclude(document, outcome, output),
+    }
+}
+
+/// What a server cannot do is said before a password is asked for.
+fn refuse_in_vain(facts: &ServerFacts, fetching: bool) -> Result<()> {
+    use cfms_backup::{Error, RemoteError};
+    let (server, name, version) = (facts.address.clone(), facts.server_name.clone(), facts.version.clone());
+    let refusal = match (facts.backs_up, facts.sends_files) {
+        (false, _) => RemoteError::NoBackupAction { server, name, version },
+        (true, false) if fetching => RemoteError::CannotSendFiles { server },
+        _ => return Ok(()),
+    };
+    Err(Error::from(refusal).into())
+}
+
+fn start(output: &Output, signals: &Signals) -> (Progress, Arc<Job>) {
+    let (progress, job) = Progress::start(output, signals);
+    (progress, Arc::new(job))
+}
+
+fn destination(archive_dir: &Path, key_dir: Option<&Path>) -> Result<Destination> {
+    let key_dir = key_dir.map(absolute).transpose()?;
+    Ok(Destination { archive_dir: absolute(archive_dir)?, key_dir, name: None })
+}
+
+async fn bring_home(
+    server: &mut Remote,
+    name: &BackupName,
+    destination: &Destination,
+    delete: bool,
+    document: &mut Document,
+    job: &Arc<Job>,
+) -> Result<()> {
+    let mut copy = server.download(name, destination, job).await?;
+    document.warnings.append(&mut copy.warnings);
+    document.copy = Some(copy);
+    if delete {
+        server.delete(name, job).await?;
+        document.deleted_from_server = true;
+    }
+    Ok(())
+}
+
+/// Tells what was done, and what was not.
+fn conclude(mut document: Document, outcome: Result<()>, output: &Output) -> Result<Answer> {
+    tell(&document, output);
+    let mut exit = tell_warnings(&document.warnings, output);
+    if document.copy.as_ref().is_some_and(|copy| copy.verification.has_warnings()) {
+        exit = Exit::Warnings;
+    }
+    if let Err(Failure { report, exit: failed }) = outcome {
+        output.complain(&report);
+        document.error = Some(report);
+        exit = failed;
+    }
+    if let Some(copy) = &mut document.copy {
+        lossy(&mut copy.verification.archive_path);
+        lossy(&mut copy.verification.key_path);
+        lossy(&mut copy.archive_path);
+        lossy(&mut copy.key_path);
+    }
+    Answer::new(&document, exit)
+}
+
+fn tell(document: &Document, output: &Output) {
+    let paint = output.paint();
+    if let Some(made) = &document.on_server {
+        let head = paint.green(&format!("✓ {} has made a backup", show::line(&document.server.server_name)));
+        output.say(&format!("{head}\n\n{}\n", table(&there(made))));
+    }
+    let Some(copy) = &document.copy else { return };
+    let head = match copy.verification.verdict {
+        Verdict::Verified => "✓ Fetched and verified",
+        _ => "✓ Fetched; readable, not provable",
+    };
+    let mut notes = vec![KEEP_THE_KEY.to_owned()];
+    if copy.key_beside_archive {
+        notes.push(
+            "The key lies beside the archive: whoever gets this folder has both. Move it, or use --key-dir.".to_owned(),
+        );
+    }
+    notes.push(match document.deleted_from_server {
+        true => "The server's own copy is removed.".to_owned(),
+        false => "The server still has its copy, key included; --delete-from-server removes it.".to_owned(),
+    });
+    output.say(&format!("{}\n\n{}\n\n{}", paint.green(head), table(&here(copy)), notes.join("\n")));
+}
+
+fn there(made: &OnServer) -> Vec<(&'static str, String)> {
+    let metadata = &made.metadata;
+    let holds = format!(
+        "{}, {}, {}",
+        show::count(metadata.documents_count, "document", "documents"),
+        show::count(metadata.folders_count, "folder", "folders"),
+        show::count(metadata.files_count, "file", "files"),
+    );
+    vec![
+        ("Name", show::line(&made.backup_name).into_owned()),
+        ("Archive", format!("{} (on the server)", show::line(&made.archive_path))),
+        ("Key", format!("{} (on the server)", show::line(&made.key_path))),
+        ("Holds", holds),
+        ("Made at", show::time(metadata.created_at)),
+        ("Took", show::duration(made.duration_seconds)),
+    ]
+}
+
+fn here(copy: &FetchedCopy) -> Vec<(&'static str, String)> {
+    vec![
+        ("Archive", show::path(&copy.archive_path)),
+        ("Key", show::path(&copy.key_path)),
+        ("Size", show::size(copy.archive_size)),
+        ("SHA-256", copy.archive_sha256.clone()),
+    ]
+}

@@ -1,0 +1,254 @@
+//! A backup that the server makes, on its own disk.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::asking::{Asking, PATIENCE, Repeat};
+use super::quoting::cleaned;
+use super::session::nothing;
+use super::{Remote, waiting};
+use crate::archive::metadata::Metadata;
+use crate::error::{Error, Result};
+use crate::job::{Event, Job, Phase, PlannedPhase};
+use crate::names::{ARCHIVE_SUFFIX, BackupName};
+use crate::protocol::{Broadcast, GenerateBackup, GeneratedBackup, action};
+use crate::warning::{Warning, WarningCode};
+
+/// What a server has made. Paths are the server's, as it tells them.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export)]
+pub struct OnServer {
+    /// The name, without ending.
+    pub backup_name: String,
+    /// The archive, there.
+    pub archive_path: String,
+    /// The key, there.
+    pub key_path: String,
+    /// The archive's metadata.
+    pub metadata: Metadata,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+    /// How long it took, in seconds.
+    pub duration_seconds: f64,
+}
+
+impl Remote {
+    /// Has the server make a backup, under `name` or one that it chooses. With `fetching` the progress leaves room for a
+    /// [download](Self::download) that follows.
+    ///
+    /// # Errors
+    /// [`NoBackupAction`](crate::RemoteError::NoBackupAction), the server's own refusals, and
+    /// [`OutcomeUnknown`](crate::RemoteError::OutcomeUnknown) where the line broke meanwhile: it is never asked twice.
+    pub async fn back_up(&mut self, name: Option<&BackupName>, fetching: bool, job: &Job) -> Result<OnServer> {
+        if !self.backs_up() {
+            return Err(self.no_backup_action().into());
+        }
+        let started = waiting::unix_now();
+        job.phase(Phase::ServerWork, None, None)?;
+        let listens = self.listen(job).await?;
+        let mut progress = Progress::new(fetching, job);
+        let (dial, framing, session) = (Arc::clone(&self.dial), self.framing, self.session.clone());
+        let data = GenerateBackup { backup_name: name.map(|name| name.as_str().to_owned()) };
+        let asking = Asking {
+            action: action::GENERATE_BACKUP,
+            data: &data,
+            signed: true,
+            repeat: Repeat::Never,
+            patience: None,
+        };
+        let mut hear = |broadcast| progress.hear(broadcast);
+        let work = self.ask(asking, &mut hear, job);
+        let response = Self::staying_signed_in(&*dial, framing, session, work).await?;
+        if listens {
+            // Broadcasts are binary messages, and so are the pieces of a file: what listens must not download.
+            self.connection = None;
+        }
+        let generated: GeneratedBackup<Metadata> = serde_json::from_value(response.data)
+            .map_err(|_| self.odd("the answer to generate_backup has another shape"))?;
+        let mut warnings = progress.end();
+        self.work_done = progress.done;
+        if !self.sends_files() {
+            warnings.push(left_on_server(&generated.key_path));
+        }
+        Ok(OnServer {
+            backup_name: name_of(&generated.archive_path),
+            archive_path: cleaned(&generated.archive_path),
+            key_path: cleaned(&generated.key_path),
+            metadata: generated.metadata,
+            warnings,
+            duration_seconds: waiting::unix_now() - started,
+        })
+    }
+
+    /// Asks our agent to tell how far it is. Whether it does.
+    async fn listen(&mut self, job: &Job) -> Result<bool> {
+        if self.info.agent.is_none() || !self.answers(action::REGISTER_LISTENER) {
+            return Ok(false);
+        }
+        let data = nothing();
+        let action = action::REGISTER_LISTENER;
+        let asking = Asking { action, data: &data, signed: true, repeat: Repeat::Safe, patience: Some(PATIENCE) };
+        match self.ask(asking, &mut |_| {}, job).await {
+            Ok(_) => Ok(true),
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            // A backup without progress is a backup.
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// What the agent tells of its work, as one phase of this program's.
+struct Progress<'a> {
+    job: &'a Job,
+    fetching: bool,
+    plan: Vec<PlannedPhase>,
+    /// Bytes of the phases before the current one, and of the current one.
+    before: u64,
+    current: u64,
+    done: u64,
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(fetching: bool, job: &'a Job) -> Self {
+        Self { job, fetching, plan: Vec::new(), before: 0, current: 0, done: 0, warnings: Vec::new() }
+    }
+
+    /// What is not understood is passed over: progress is no reason to fail.
+    fn hear(&mut self, broadcast: Broadcast) {
+        let event = (broadcast.action == action::BACKUP_PROGRESS).then_some(broadcast.data).flatten();
+        match event.and_then(|event| serde_json::from_value(event).ok()) {
+            Some(Event::Plan { phases, snapshot_at }) => self.replan(phases, snapshot_at),
+            Some(Event::Phase { phase, .. }) => {
+                if let Some(at) = self.plan.iter().position(|planned| planned.phase == phase) {
+                    self.before = sum(&self.plan[..at]);
+                    self.current = self.plan[at].total;
+                }
+            }
+            Some(Event::Done { bytes, item, .. }) => {
+                if let Some(item) = item {
+                    self.job.aside(item);
+                }
+                self.advance(self.before + bytes.min(self.current));
+            }
+            Some(Event::Warning { warning }) => {
+                self.job.warn(&warning);
+                if self.warnings.len() < crate::create::MAX_WARNINGS {
+                    self.warnings.push(warning);
+                }
+            }
+            Some(Event::Connection { .. }) | None => {}
+        }
+    }
+
+    fn replan(&mut self, plan: Vec<PlannedPhase>, snapshot_at: Option<f64>) {
+        let (total, was) = (sum(&plan), sum(&self.plan));
+        self.plan = plan;
+        if total == was {
+            return;
+        }
+        let mut phases = vec![(Phase::ServerWork, total)];
+        if let Some(archive) =
+            self.plan.iter().find(|planned| planned.phase == Phase::Encrypt).filter(|_| self.fetching)
+        {
+            phases.extend([(Phase::Download, archive.total), (Phase::Verify, archive.total)]);
+        }
+        self.job.plan(&phases, snapshot_at);
+        // The snapshot was taken before the plan was known.
+        let done = std::mem::take(&mut self.done);
+        if self.job.phase(Phase::ServerWork, Some(total), None).is_ok() {
+            self.advance(done);
+        }
+    }
+
+    fn advance(&mut self, done: u64) {
+        if done > self.done {
+            // A wish to stop is heard where the answer is waited for.
+            let _ = self.job.advance(done - self.done);
+            self.done = done;
+        }
+    }
+
+    fn end(&mut self) -> Vec<Warning> {
+        self.advance(sum(&self.plan));
+        self.job.settle();
+        std::mem::take(&mut self.warnings)
+    }
+}
+
+fn sum(phases: &[PlannedPhase]) -> u64 {
+    phases.iter().fold(0, |sum, planned| sum.saturating_add(planned.total))
+}
+
+/// The backup's name from the archive's path, which may be of any system.
+fn name_of(archive_path: &str) -> String {
+    let file = archive_path.rsplit(['/', '\\']).next().unwrap_or_default();
+    cleaned(file.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(file))
+}
+
+fn left_on_server(key_path: &str) -> Warning {
+    let mut warning = Warning::new(
+        WarningCode::LeftOnServer,
+        "this server cannot send files: archive and key lie side by side on its disk, the key readable by every user of that \
+         machine. Fetch both (scp, sftp), then remove them there",
+    );
+    warning.path = Some(cleaned(key_path));
+    warning
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn broadcast(data: serde_json::Value) -> Broadcast {
+        Broadcast { action: action::BACKUP_PROGRESS.to_owned(), data: Some(data), status: None }
+    }
+
+    #[test]
+    fn the_agents_phases_are_one_phase_that_never_runs_backwards() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&told);
+        let job = Job::new(move |event| listener.lock().unwrap().push(event));
+        let mut progress = Progress::new(true, &job);
+        let plan = json!({"event": "plan", "snapshot_at": 1.5, "phases": [
+            {"phase": "snapshot", "total": 10}, {"phase": "encrypt", "total": 100}, {"phase": "verify", "total": 100}]});
+        for event in [
+            json!({"event": "phase", "phase": "snapshot", "total": 10}),
+            json!({"event": "done", "bytes": 10, "item": null, "items": 0, "items_total": null}),
+            plan.clone(),
+            json!({"event": "phase", "phase": "encrypt", "total": 100}),
+            json!({"event": "done", "bytes": 50, "item": "Finance / Ledger", "items": 1, "items_total": 2}),
+            plan,
+            json!({"event": "phase", "phase": "verify", "total": 100}),
+            json!({"event": "done", "bytes": 1000, "item": null, "items": 0, "items_total": null}),
+            json!({"event": "of tomorrow"}),
+            json!({"event": "warning", "warning": {"code": "missing", "reason": "gone"}}),
+        ] {
+            progress.hear(broadcast(event));
+        }
+        assert_eq!(progress.end().len(), 1);
+        let told = told.lock().unwrap();
+        let plans: Vec<_> = told.iter().filter(|event| matches!(event, Event::Plan { .. })).collect();
+        let [Event::Plan { phases, .. }] = plans[..] else { panic!("{plans:?}") };
+        let phases: Vec<_> = phases.iter().map(|planned| (planned.phase, planned.total)).collect();
+        assert_eq!(phases, [(Phase::ServerWork, 210), (Phase::Download, 100), (Phase::Verify, 100)]);
+        let done: Vec<_> = told
+            .iter()
+            .filter_map(|event| if let Event::Done { bytes, .. } = event { Some(*bytes) } else { None })
+            .collect();
+        assert!(done.is_sorted() && done.last() == Some(&210), "{done:?}");
+    }
+
+    #[test]
+    fn a_backup_is_named_after_its_archive_on_whatever_system() {
+        assert_eq!(name_of("./content/backups/monday.cfms.enc"), "monday");
+        assert_eq!(name_of(r"C:\cfms\content\backups\monday.cfms.enc"), "monday");
+        assert_eq!(name_of("odd\n"), "odd");
+    }
+}

@@ -1,0 +1,166 @@
+//! A backup that comes home: key and archive, in partial files, checked, published.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use ts_rs::TS;
+use zeroize::Zeroizing;
+
+use super::Remote;
+use super::asking::{Asking, PATIENCE, Repeat};
+use super::transfer::{Sink, Transfer};
+use super::waiting::{blocking, unix_now};
+use crate::archive::destination::{Claim, Place, Published};
+use crate::archive::key::KeyFile;
+use crate::archive::metadata::Metadata;
+use crate::create::{Destination, folder_moved, key_dir, orphaned_key, refuse_unmounted};
+use crate::error::{Error, RemoteError, Result};
+use crate::job::{Job, Phase};
+use crate::names::BackupName;
+use crate::protocol::{DeleteBackup, Part, action, code};
+use crate::verify::{Verification, verify_unpublished};
+use crate::volume;
+use crate::warning::Warning;
+
+/// A backup that came home.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export)]
+pub struct FetchedCopy {
+    /// The name, without ending.
+    pub backup_name: String,
+    /// The archive.
+    pub archive_path: PathBuf,
+    /// The key.
+    pub key_path: PathBuf,
+    /// The archive's size in bytes.
+    #[ts(type = "number")]
+    pub archive_size: u64,
+    /// The archive's SHA-256, lower-case hex.
+    pub archive_sha256: String,
+    /// The archive's metadata.
+    pub metadata: Option<Metadata>,
+    /// What checking it found: it was read back from this computer's disk before it got its name.
+    pub verification: Verification,
+    /// Whether the key lies in the archive's folder.
+    pub key_beside_archive: bool,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl Remote {
+    /// Fetches the backup `name` from our agent to `destination` (whose own `name` is passed over), checks it, and only
+    /// then gives the two files their names.
+    ///
+    /// # Errors
+    /// [`CannotSendFiles`](RemoteError::CannotSendFiles), [`NotOnServer`](RemoteError::NotOnServer), a line that stays
+    /// broken, a disk that takes no more, damage: nothing is left behind then.
+    pub async fn download(
+        &mut self,
+        name: &BackupName,
+        destination: &Destination,
+        job: &Arc<Job>,
+    ) -> Result<FetchedCopy> {
+        if !self.sends_files() {
+            return Err(RemoteError::CannotSendFiles { server: self.server.clone() }.into());
+        }
+        let (dial, framing, session) = (Arc::clone(&self.dial), self.framing, self.session.clone());
+        let work = self.bring_home(name, destination, job);
+        Self::staying_signed_in(&*dial, framing, session, work).await
+    }
+
+    /// Has our agent remove the backup `name` from its disk: meant for after a download.
+    ///
+    /// # Errors
+    /// [`NotOnServer`](RemoteError::NotOnServer), the server's refusals,
+    /// [`OutcomeUnknown`](RemoteError::OutcomeUnknown).
+    pub async fn delete(&mut self, name: &BackupName, job: &Job) -> Result<()> {
+        let data = DeleteBackup { backup_name: name.as_str().to_owned() };
+        let action = action::DELETE_BACKUP;
+        let asking = Asking { action, data: &data, signed: true, repeat: Repeat::Never, patience: Some(PATIENCE) };
+        let response = self.response(&asking, &mut |_| {}, job).await?;
+        match response.code {
+            code::OK => Ok(()),
+            code::NOT_FOUND => Err(self.not_there(name)),
+            _ => Err(self.refusal(action, &response)),
+        }
+    }
+
+    async fn bring_home(
+        &mut self,
+        name: &BackupName,
+        destination: &Destination,
+        job: &Arc<Job>,
+    ) -> Result<FetchedCopy> {
+        job.phase(Phase::Download, None, None)?;
+        let claim = {
+            let (name, destination) = (name.clone(), destination.clone());
+            blocking(move || claim_names(&name, &destination)).await?
+        };
+        let key = Transfer { name, part: Part::Key, destination, sink: Sink::memory() };
+        let key_text = text_of(self.fetch(key, job).await?.bytes, &claim)?;
+        let key = KeyFile::parse_own(&key_text, &claim.key_path())?;
+
+        let sink = Sink::disk(claim.archive_writer()?, claim.archive_path());
+        self.fetch(Transfer { name, part: Part::Archive, destination, sink }, job).await?;
+        job.settle();
+
+        let (destination, job) = (destination.clone(), Arc::clone(job));
+        blocking(move || commit(claim, &destination, &key, &key_text, &job)).await
+    }
+}
+
+fn claim_names(name: &BackupName, destination: &Destination) -> Result<Claim> {
+    refuse_unmounted(destination)?;
+    let place = Place { archive_dir: &destination.archive_dir, key_dir: key_dir(destination), give_away_in: None };
+    Claim::new(place, Some(name), unix_now() as u64)
+}
+
+/// A key file is UTF-8; the buffer is the one that it came in.
+fn text_of(bytes: Zeroizing<Vec<u8>>, claim: &Claim) -> Result<Zeroizing<String>> {
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Error::KeyFile { path: claim.key_path(), problem: "it is not JSON" }),
+    }
+}
+
+/// Checks what has come, as a backup that was made here is checked, and publishes it.
+fn commit(
+    claim: Claim,
+    destination: &Destination,
+    key: &KeyFile,
+    key_text: &Zeroizing<String>,
+    job: &Job,
+) -> Result<FetchedCopy> {
+    claim.seal_archive()?;
+    let (archive_path, key_path) = (claim.archive_path(), claim.key_path());
+    let verification = verify_unpublished(claim.archive_reader()?, &archive_path, key, &key_path, job)?;
+    if let Some(damage) = verification.damage() {
+        return Err(damage);
+    }
+    job.phase(Phase::Publish, None, None)?;
+    claim.write_key(key_text)?;
+    let mut copy = FetchedCopy {
+        backup_name: claim.name().as_str().to_owned(),
+        archive_path,
+        key_path,
+        archive_size: verification.archive_size,
+        archive_sha256: verification.archive_sha256.clone(),
+        metadata: verification.metadata.clone(),
+        verification,
+        key_beside_archive: volume::is_same_folder(&destination.archive_dir, key_dir(destination)),
+        warnings: claim.orphaned_keys().iter().map(|path| orphaned_key(path)).collect(),
+    };
+    copy.tell_where(claim.publish()?);
+    copy.warnings.iter().for_each(|warning| job.warn(warning));
+    Ok(copy)
+}
+
+impl FetchedCopy {
+    fn tell_where(&mut self, published: Published) {
+        for (file, path) in [(published.archive, &mut self.archive_path), (published.key, &mut self.key_path)] {
+            *path = file.path;
+            self.warnings.extend(file.instead_of.as_deref().map(folder_moved));
+        }
+    }
+}
