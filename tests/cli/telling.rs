@@ -14,6 +14,7 @@ fn create_says_all_that_matters() {
         "a.key",
         "SHA-256",
         "read back from disk",
+        "configuration and TLS pair",
         "Keep the key safe: without it nobody can open this backup, not even we.",
         "The key lies beside the archive",
         "on the disk of the server's data",

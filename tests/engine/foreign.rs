@@ -124,6 +124,8 @@ fn the_folder_content_may_be_a_link_of_its_administrator() {
 fn a_server_whose_contents_are_away_ends_incomplete_and_says_where_they_should_be() {
     let ground = Ground::with("small");
     fs::rename(ground.server().join("content/files"), ground.path("unmounted")).unwrap();
+    let db = Connection::open(ground.server().join("app.db")).unwrap();
+    db.execute("INSERT INTO files VALUES ('avatar', NULL, './content/avatars/a', 1.0, 1)", []).unwrap();
     let run = ground.create("a", &[]).ended(8);
     incomplete(&ground, &run);
     let allowed = ground.create("b", &["--allow-missing"]).ended(0);
@@ -138,10 +140,29 @@ fn a_server_whose_contents_are_away_ends_incomplete_and_says_where_they_should_b
 fn incomplete(ground: &Ground, run: &Run) {
     let document = run.document();
     assert_eq!(document["outcome"], "incomplete", "{run:?}");
-    assert_eq!(document["contents_missing"], 6);
+    // An avatar is none of the documents' files, and does not make it seven of six.
+    assert_eq!((&document["contents_missing"], &document["other_contents_missing"]), (&6.into(), &1.into()));
+    assert!(document["error"]["message"].as_str().unwrap().contains("6 of 6 contents"), "{document:#}");
     let below = document["missing_below"].as_str().unwrap();
     assert!(Path::new(below).starts_with(ground.server().join("content").canonicalize().unwrap()), "{below}");
-    assert_eq!(run.warnings().iter().filter(|(code, _)| code == "missing").count(), 6);
+    assert_eq!(run.warnings().iter().filter(|(code, _)| code == "missing").count(), 7);
+}
+
+#[test]
+fn what_a_server_itself_needs_and_has_not_is_told_and_what_went_along_is_listed() {
+    let ground = Ground::with("small");
+    let all = ["app.db", "config.toml", "ssl/cert.pem", "ssl/key.pem", "init"].map(|name| format!("server/{name}"));
+    assert_eq!(ground.create("all", &[]).ended(0).document()["server_files"], serde_json::json!(all));
+    for name in ["config.toml", "init"] {
+        fs::remove_file(ground.server().join(name)).unwrap();
+    }
+    let run = ground.create("less", &[]).ended(0);
+    let less = [&all[0], &all[2], &all[3]];
+    assert_eq!(run.document()["server_files"], serde_json::json!(less));
+    assert_eq!(run.warnings().iter().filter(|(code, _)| code == "server_file_missing").count(), 2);
+    let none = ground.create("documents", &["--documents-only"]).ended(0);
+    assert_eq!(none.document()["server_files"], serde_json::json!([]));
+    assert_eq!(none.document()["outcome"], "done");
 }
 
 #[test]

@@ -98,6 +98,9 @@ fn tell(report: &Report, output: &Output) {
     if report.key_beside_archive {
         notes.push("The key lies beside the archive: whoever gets this folder has both. Move it, or use --key-dir.");
     }
+    if report.contents_in_s3 {
+        notes.push("The contents are in S3 and not in this backup: back up the bucket with the tools of its provider.");
+    }
     if report.same_disk {
         notes.push("The archive lies on the disk of the server's data and dies with it. Copy it to another one.");
     }
@@ -133,10 +136,10 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         show::short_size(report.content_bytes),
     );
     let with = match report.scope {
-        Scope::WholeServer => {
-            "users, groups and access rules too; configuration and TLS pair where the server has them"
+        Scope::WholeServer => format!("users, groups and access rules too{}", server_files(report)),
+        Scope::DocumentsOnly => {
+            "access rules too; no users, groups or configuration: nobody can sign in to it alone".to_owned()
         }
-        Scope::DocumentsOnly => "access rules too; no users, groups or configuration: nobody can sign in to it alone",
     };
     let verified = match &report.verification {
         Some(_) => "read back from disk: every byte is as it was written",
@@ -148,7 +151,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("Size", show::size(report.archive_size)),
         ("SHA-256", report.archive_sha256.clone()),
         ("Holds", holds),
-        ("", with.to_owned()),
+        ("", with),
         ("State of", show::time(report.snapshot_at)),
         ("Verified", verified.to_owned()),
     ];
@@ -160,8 +163,24 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// What the backup has of the server's own files beside the database.
+fn server_files(report: &Report) -> String {
+    let has = |member: &str| report.server_files.iter().any(|file| file == member);
+    let tls = match (has("server/ssl/cert.pem"), has("server/ssl/key.pem")) {
+        (true, true) => Some("TLS pair"),
+        (true, false) => Some("TLS certificate"),
+        (false, true) => Some("TLS key"),
+        (false, false) => None,
+    };
+    let config = has("server/config.toml").then_some("configuration");
+    let parts: Vec<_> = [config, tls].into_iter().flatten().collect();
+    if parts.is_empty() { "; no configuration".to_owned() } else { format!("; {}", parts.join(" and ")) }
+}
+
 const MOUNT: &str =
     "Is the disk that holds them mounted? Mount it and back up again. If they are really gone, use --allow-missing.";
+const BUCKET: &str =
+    "Back up the bucket with the tools of its provider. To take the rest as done, use --allow-missing.";
 const ALLOW: &str = "Allow the folders that they lie in (--allow-outside) and back up again. If they are not wanted, use --allow-missing.";
 
 fn incomplete(report: &Report) -> Failure {
@@ -172,6 +191,7 @@ fn incomplete(report: &Report) -> Failure {
         None => String::new(),
     };
     let (outside, advice) = match report.contents_outside {
+        0 if report.contents_in_s3 => (": the server keeps them in S3".to_owned(), BUCKET),
         0 => (String::new(), MOUNT),
         all if all == report.contents_missing => (", all of them outside the server's folder".to_owned(), ALLOW),
         some => (format!(", {} of them outside the server's folder", show::grouped(some)), MOUNT),

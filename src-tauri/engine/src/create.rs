@@ -125,10 +125,17 @@ pub struct Report {
     pub same_disk: bool,
     /// Whether the key lies in the archive's folder.
     pub key_beside_archive: bool,
-    /// Contents that the archive lacks.
+    /// Contents of documents that the archive lacks, of the files that [`Report::metadata`] counts.
     #[ts(type = "number")]
     pub contents_missing: u64,
-    /// Those of them that lie outside the server's folder, or behind a link, and were not read.
+    /// Contents of no document (avatars, uploads) that the archive lacks.
+    #[ts(type = "number")]
+    pub other_contents_missing: u64,
+    /// Whether the server keeps its contents in S3, so that none could be read.
+    pub contents_in_s3: bool,
+    /// The members that hold the server's own files: none of a backup of the documents only.
+    pub server_files: Vec<String>,
+    /// Those of the documents' missing contents that lie outside the server's folder, or behind a link, and were not read.
     #[ts(type = "number")]
     pub contents_outside: u64,
     /// The folder below which the missing contents that are not outside should be, where they share one.
@@ -210,6 +217,9 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
         same_disk,
         key_beside_archive: volume::is_same_folder(&destination.archive_dir, key_dir(destination)),
         contents_missing: members.missing(),
+        other_contents_missing: members.others_missing(),
+        contents_in_s3: source.contents_in_s3(),
+        server_files: members.server_files(),
         contents_outside: members.outside(),
         missing_below: members.missing_below(),
         unfinished_uploads: members.unfinished_uploads(),

@@ -20,7 +20,7 @@ export const warnings: WarningTexts = {
   sha256_mismatch: "Its content does not match the SHA-256 that the server recorded.",
   not_utf8: "A text in the database is not UTF-8; its unreadable bytes were replaced.",
   repeated_id: "A row of the database has the id of another; the backup keeps it apart, in orphans.json.",
-  server_file_missing: "A file that config.toml names is missing or cannot be read.",
+  server_file_missing: "A file of the server’s own (config.toml, init, TLS pair) is missing or cannot be read.",
   database_damaged: "The server's database is damaged; it went along as it is.",
   certificate_expired: "The server’s certificate has expired; it is the one that is trusted.",
   left_on_server: "This server cannot send files: fetch archive and key from its disk, then remove them there. The key is readable by every user of that machine.",

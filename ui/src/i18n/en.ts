@@ -89,6 +89,8 @@ export const en = {
       `${bold(n(missing))} of ${count(files, "content is", "contents are")} missing${
         below === null ? " on disk" : ` below ${path(below)}`
       }. Is a disk not mounted? A backup without them must not be relied on.`,
+    inS3: (missing: number, files: number) =>
+      `${bold(n(missing))} of ${count(files, "content is", "contents are")} in S3 storage, not on this disk. The backup will not hold them: back up the bucket with the tools of its provider.`,
     incompleteOutside: (outside: number, files: number) =>
       `${bold(n(outside))} of ${count(files, "content lies", "contents lie")} outside the server’s folder, or behind a link, and would not be read. A backup without them must not be relied on.`,
     outsideCount: (value: number) =>

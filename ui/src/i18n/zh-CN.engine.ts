@@ -20,7 +20,7 @@ export const warnings: WarningTexts = {
   sha256_mismatch: "内容与服务器记录的 SHA-256 不符。",
   not_utf8: "数据库中有文本不是 UTF-8；无法识别的字节已被替换。",
   repeated_id: "数据库中有一行的 ID 与另一行重复；备份将它单独保存在 orphans.json 中。",
-  server_file_missing: "config.toml 指定的文件不存在或无法读取。",
+  server_file_missing: "服务器自身的文件（config.toml、init、TLS 证书与私钥）缺失或无法读取。",
   database_damaged: "服务器的数据库已损坏；已按原样备份。",
   certificate_expired: "服务器的证书已过期；它仍是受信任的那一个。",
   left_on_server: "此服务器无法发送文件：请从其磁盘取回归档和密钥，然后在那里删除。该机器上的所有用户都能读取密钥。",

@@ -174,4 +174,8 @@ export const reasons: Record<string, string> = {
     "files 表第 {1} 行的 ID 与另一行重复；该行保存在 orphans.json 中，其内容不保存",
   "row {} of files repeats the id of another; its content is not stored":
     "files 表第 {1} 行的 ID 与另一行重复；其内容不保存",
+  "the server keeps its contents in S3": "服务器将内容保存在 S3 中",
+  "it is not there, so the backup has no settings and secrets of the server": "文件不存在，因此备份不含服务器的设置与机密",
+  "it is not there, and a server that starts without it deletes its database":
+    "文件不存在；服务器若在缺少它时启动，会删除自己的数据库",
 };

@@ -81,6 +81,8 @@ export const zhCN: Dictionary = {
       `${n(files)} 个文件中有 ${bold(n(missing))} 个的内容${
         below === null ? "在磁盘上缺失" : `缺失（应位于 ${path(below)} 下）`
       }。是否有磁盘未挂载？缺少这些内容的备份不可依赖。`,
+    inS3: (missing, files) =>
+      `${n(files)} 个文件中有 ${bold(n(missing))} 个的内容保存在 S3 存储中，不在本机磁盘上。备份不包含这些内容：请用存储服务商的工具备份该存储桶。`,
     incompleteOutside: (outside, files) =>
       `${n(files)} 个文件中有 ${bold(n(outside))} 个的内容位于服务器文件夹之外或经由链接，不会读取。缺少这些内容的备份不可依赖。`,
     outsideCount: (value) =>

@@ -15,7 +15,7 @@ pub(super) struct Found {
     pub(super) warnings_total: u64,
     pub(super) documents_missing: u64,
     pub(super) others_missing: u64,
-    /// Those of both that lie outside the server's folder, or behind a link.
+    /// Contents of documents that lie outside the server's folder, or behind a link.
     pub(super) outside: u64,
     pub(super) missing_below: MissingBelow,
     pub(super) unfinished_uploads: u64,
@@ -42,7 +42,10 @@ impl Found {
     pub(super) fn lacks(&mut self, which: WhichContents, code: WarningCode, place: &Path) {
         match which {
             WhichContents::OfDocuments => self.documents_missing += 1,
-            WhichContents::Others => self.others_missing += 1,
+            WhichContents::Others => {
+                self.others_missing += 1;
+                return;
+            }
         }
         if code == WarningCode::Outside {
             self.outside += 1;

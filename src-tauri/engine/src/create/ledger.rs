@@ -9,7 +9,7 @@ use super::{Scope, unwritable};
 use crate::archive::manifest::ManifestWriter;
 use crate::archive::tar_writer::Sealed;
 use crate::error::Result;
-use crate::server_data::{ContentRow, Snapshot, WhichContents};
+use crate::server_data::{ContentRow, IN_S3, Snapshot, WhichContents};
 use crate::warning::WarningCode;
 
 /// Bytes of lines about members that are kept.
@@ -20,6 +20,7 @@ const MISSING_LINES: usize = 2 * 1024 * 1024;
 /// The account of the contents.
 pub(super) struct Ledger {
     scope: Scope,
+    in_s3: bool,
     records: [Vec<Record>; 2],
     members: Option<Vec<u8>>,
     missing: Option<Vec<u8>>,
@@ -29,12 +30,12 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// An account of the contents of `snapshot` that go into a backup of that scope.
-    pub(super) fn new(snapshot: &Snapshot, scope: Scope) -> Self {
+    pub(super) fn new(snapshot: &Snapshot, scope: Scope, in_s3: bool) -> Self {
         let mut records = [Vec::new(), Vec::new()];
         for (&(which, _), records) in kinds(scope).iter().zip(&mut records) {
             records.reserve_exact(usize::try_from(snapshot.count_contents(which)).unwrap_or_default());
         }
-        Self { scope, records, members: Some(Vec::new()), missing: Some(Vec::new()), count: 0, bytes: 0 }
+        Self { scope, in_s3, records, members: Some(Vec::new()), missing: Some(Vec::new()), count: 0, bytes: 0 }
     }
 
     /// Members that hold a content.
@@ -64,7 +65,8 @@ impl Ledger {
     /// The content of `row` is not in the archive.
     pub(super) fn lacking(&mut self, which: WhichContents, row: &ContentRow, code: WarningCode) -> Result<()> {
         self.record(which, Record::lacking(code));
-        keep(&mut self.missing, MISSING_LINES, |lines| lines.missing(&row.id, code, reason_of(code)))
+        let reason = self.reason_of(code);
+        keep(&mut self.missing, MISSING_LINES, |lines| lines.missing(&row.id, code, reason))
     }
 
     /// Whether all lines were kept, so that they are quickly written.
@@ -93,8 +95,12 @@ impl Ledger {
         }
         self.each(snapshot, |_, row, record| match record.sealed() {
             Ok(_) => Ok(()),
-            Err(code) => manifest.missing(&row.id, code, reason_of(code)).map_err(unwritable),
+            Err(code) => manifest.missing(&row.id, code, self.reason_of(code)).map_err(unwritable),
         })
+    }
+
+    fn reason_of(&self, code: WarningCode) -> &'static str {
+        if self.in_s3 && code == WarningCode::Missing { IN_S3 } else { reason_of(code) }
     }
 
     fn record(&mut self, which: WhichContents, record: Record) {

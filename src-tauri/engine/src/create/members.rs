@@ -92,7 +92,7 @@ impl<'a> Members<'a> {
             tables: Vec::new(),
             server_files: Vec::new(),
             named: Vec::new(),
-            ledger: Ledger::new(snapshot, scope),
+            ledger: Ledger::new(snapshot, scope, source.contents_in_s3()),
             found: Found::default(),
         };
         let mut budget = SPOOL_BUDGET;
@@ -148,9 +148,20 @@ impl<'a> Members<'a> {
         self.ledger.bytes()
     }
 
-    /// Contents that the archive lacks.
+    /// Contents of documents that the archive lacks.
     pub(super) fn missing(&self) -> u64 {
-        self.found.documents_missing + self.found.others_missing
+        self.found.documents_missing
+    }
+
+    /// Contents of no document that the archive lacks.
+    pub(super) fn others_missing(&self) -> u64 {
+        self.found.others_missing
+    }
+
+    /// The members that hold the server's own files.
+    pub(super) fn server_files(&self) -> Vec<String> {
+        let names = self.named.iter().map(|(name, _)| *name);
+        names.filter(|name| name.starts_with("server/")).map(str::to_owned).collect()
     }
 
     /// Those of them that lie outside the server's folder, or behind a link.

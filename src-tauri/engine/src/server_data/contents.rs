@@ -24,10 +24,10 @@ use super::content_index::ContentRow;
 use super::own::{FileId, Own, id_of};
 use super::owner::Owner;
 use super::refusal::{
-    Refusal, Trouble, check_kind, missing, not_a_file, outside, outside_for_owner, own_file, too_long,
+    IN_S3, Refusal, Trouble, check_kind, missing, not_a_file, outside, outside_for_owner, own_file, too_long,
 };
 use crate::error::{Error, Result};
-use crate::warning::{MOST_SHOWN, bounded};
+use crate::warning::{MOST_SHOWN, WarningCode, bounded};
 
 /// Folders that are held open. A server has one a month.
 const MAX_OPEN: usize = 64;
@@ -57,6 +57,8 @@ pub(crate) struct Contents {
     content_refusal: Option<Refusal>,
     own: Own,
     owner: Option<Arc<Owner>>,
+    /// Whether what is not here is in S3.
+    in_s3: bool,
     /// Root is refused nothing that could be asked beforehand.
     reads_everything: bool,
     open_folders: RefCell<HashMap<(usize, String), Held>>,
@@ -104,6 +106,7 @@ impl Contents {
             content_refusal: None,
             own,
             owner: None,
+            in_s3: false,
             reads_everything: rustix::process::geteuid().is_root(),
             open_folders: RefCell::default(),
         };
@@ -118,6 +121,11 @@ impl Contents {
             contents.content_refusal = contents.follow_content(&content).err();
         }
         Ok(contents)
+    }
+
+    /// The same, of a server that keeps its contents in S3 if `in_s3`.
+    pub(super) fn said_to_be_in_s3(self, in_s3: bool) -> Self {
+        Self { in_s3, ..self }
     }
 
     /// Who owns the data folder, if files outside of it are to be read with his rights.
@@ -254,7 +262,10 @@ impl Contents {
             },
             outcome => outcome,
         };
-        outcome.map_err(|trouble| trouble.refusal())
+        outcome.map_err(|trouble| match trouble.refusal() {
+            refusal if self.in_s3 && refusal.code == WarningCode::Missing => missing(IN_S3),
+            refusal => refusal,
+        })
     }
 
     fn at_place<T>(

@@ -56,7 +56,7 @@ pub(crate) use lock::SourceLock;
 pub(crate) use missing::{MissingBelow, is_incomplete};
 use own::Own;
 pub(crate) use policy::PasswordPolicy;
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{IN_S3, Refusal};
 pub(crate) use server_files::ServerFile;
 pub(crate) use snapshot::Snapshot;
 pub use survey::Survey;
@@ -164,7 +164,8 @@ impl ServerData {
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.
     pub(crate) fn contents(&self, allow_outside: &[PathBuf]) -> Result<Contents> {
         let files = self.server_files().into_iter().map(|file| file.path);
-        Contents::below(&self.root, allow_outside, Own::of(&self.root, &self.database, files))
+        let own = Own::of(&self.root, &self.database, files);
+        Ok(Contents::below(&self.root, allow_outside, own)?.said_to_be_in_s3(self.contents_in_s3()))
     }
 
     /// The files that make a backup one of the whole server, there or not.

@@ -14,6 +14,9 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
 }
 
+/// Why a content is not on the disk of a server that never had it there.
+pub(crate) const IN_S3: &str = "the server keeps its contents in S3";
+
 /// What stood in the way.
 pub(super) enum Trouble {
     Io(io::Error),

@@ -8,11 +8,15 @@ use super::contents::{Contents, OpenContent};
 use super::open_nonblocking;
 use super::own::Own;
 use super::owner::Owner;
-use super::refusal::{Refusal, outside_for_owner};
+use super::refusal::{Refusal, missing, outside_for_owner};
 use crate::warning::{Warning, WarningCode, bounded};
 
 /// Bytes that such a file may have: more is some mistake in the configuration.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
+
+const NAMED: &str = "config.toml names it, and it is not there";
+const NO_CONFIG: &str = "it is not there, so the backup has no settings and secrets of the server";
+const NO_INIT: &str = "it is not there, and a server that starts without it deletes its database";
 
 /// A file that belongs to the server itself.
 #[derive(Debug, Clone)]
@@ -21,21 +25,25 @@ pub(crate) struct ServerFile {
     pub(crate) member: &'static str,
     /// Where it should be.
     pub(crate) path: PathBuf,
-    /// Whether the configuration names it, so that its absence is worth a warning.
-    pub(crate) required_by_config: bool,
+    /// Whether the configuration names it.
+    named_by_config: bool,
+    /// What a person should know if it is not there; nothing of what a server can do without.
+    absence: Option<&'static str>,
 }
 
 pub(super) fn list(root: &Path, config: &Config) -> Vec<ServerFile> {
-    let file = |member, named: Option<&str>, default: &str| ServerFile {
+    let file = |member, named: Option<&str>, default: &str, absence| ServerFile {
         member,
         path: root.join(named.unwrap_or(default)).components().collect(),
-        required_by_config: named.is_some(),
+        named_by_config: named.is_some(),
+        absence,
     };
+    let named = |member, named: Option<&str>, default: &str| file(member, named, default, named.map(|_| NAMED));
     vec![
-        file("server/config.toml", None, "config.toml"),
-        file("server/ssl/cert.pem", config.tls_certificate(), "content/ssl/cert.pem"),
-        file("server/ssl/key.pem", config.tls_key(), "content/ssl/key.pem"),
-        file("server/init", None, "init"),
+        file("server/config.toml", None, "config.toml", Some(NO_CONFIG)),
+        named("server/ssl/cert.pem", config.tls_certificate(), "content/ssl/cert.pem"),
+        named("server/ssl/key.pem", config.tls_key(), "content/ssl/key.pem"),
+        file("server/init", None, "init", Some(NO_INIT)),
     ]
 }
 
@@ -62,8 +70,7 @@ pub(super) fn open(root: &Path, file: &ServerFile, allow_outside: &[PathBuf]) ->
             Err(Refusal { code: WarningCode::NotAFile, reason })
         }
         Ok(content) => Ok(Some(content)),
-        Err(Refusal { code: WarningCode::Missing, .. }) if !file.required_by_config => Ok(None),
-        Err(Refusal { code: WarningCode::Missing, .. }) => Err(missing()),
+        Err(Refusal { code: WarningCode::Missing, .. }) => file.absence.map_or(Ok(None), |reason| Err(missing(reason))),
         Err(refusal) => Err(refusal),
     }
 }
@@ -78,7 +85,7 @@ impl ServerFile {
     }
 
     fn may_be_outside(&self, below: &Path) -> bool {
-        self.required_by_config && !below.starts_with("content")
+        self.named_by_config && !below.starts_with("content")
     }
 }
 
@@ -99,11 +106,7 @@ fn open_for_owner(path: &Path, owner: Option<&Owner>) -> Result<OpenContent, Ref
 
 fn unreadable(error: &IoError) -> Refusal {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => missing(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => missing(NAMED),
         _ => Refusal { code: WarningCode::Unreadable, reason: format!("it cannot be read: {error}") },
     }
-}
-
-fn missing() -> Refusal {
-    Refusal { code: WarningCode::Missing, reason: "config.toml names it, and it is not there".to_owned() }
 }

@@ -58,10 +58,15 @@ pub struct Survey {
     pub estimated_bytes_documents_only: u64,
     /// When the database was last written, in Unix seconds.
     pub last_change: Option<f64>,
-    /// Contents that a backup would lack.
+    /// Contents of documents that a backup would lack, of the [`Survey::files`].
     #[ts(type = "number")]
     pub contents_missing: u64,
-    /// Those of them that lie outside the server's folder, or behind a link, and would not be read.
+    /// Contents of no document (avatars, uploads) that a backup would lack.
+    #[ts(type = "number")]
+    pub other_contents_missing: u64,
+    /// Whether the server keeps its contents in S3, so that none can be read.
+    pub contents_in_s3: bool,
+    /// Those of the documents' missing contents that lie outside the server's folder, or behind a link, and would not be read.
     #[ts(type = "number")]
     pub contents_outside: u64,
     /// Whether so many are missing that a backup would end incomplete.
@@ -112,6 +117,8 @@ pub(super) fn survey(
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map(|since| since.as_secs_f64()),
         contents_missing: 0,
+        other_contents_missing: 0,
+        contents_in_s3: source.contents_in_s3(),
         contents_outside: 0,
         incomplete: false,
         missing_below: None,
@@ -140,7 +147,6 @@ impl Survey {
         let contents = source.contents(allow_outside)?;
         let mut owners = snapshot.owners()?;
         let mut looked_at = 0_u64;
-        let mut documents_missing = 0;
         let mut below = MissingBelow::default();
         for which in [WhichContents::OfDocuments, WhichContents::Others] {
             let is_document = which == WhichContents::OfDocuments;
@@ -167,15 +173,17 @@ impl Survey {
                     // An upload that never finished: nothing is lost with it.
                     return Ok(());
                 }
-                self.contents_missing += 1;
-                documents_missing += u64::from(is_document);
+                match is_document {
+                    true => self.contents_missing += 1,
+                    false => self.other_contents_missing += 1,
+                }
                 if code == WarningCode::Outside {
-                    self.contents_outside += 1;
+                    self.contents_outside += u64::from(is_document);
                     if self.outside_folders.len() < MAX_OUTSIDE {
                         let folder = contents.folder_to_allow(&row).filter(|new| !self.outside_folders.contains(new));
                         self.outside_folders.extend(folder);
                     }
-                } else {
+                } else if is_document {
                     below.add(contents.shown_path(&row));
                 }
                 if self.warnings.len() < MAX_WARNINGS {
@@ -186,7 +194,7 @@ impl Survey {
             })?;
         }
         job.settle();
-        self.incomplete = is_incomplete(documents_missing, self.files);
+        self.incomplete = is_incomplete(self.contents_missing, self.files);
         self.missing_below = below.folder();
         Ok(())
     }

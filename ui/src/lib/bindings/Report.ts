@@ -70,11 +70,23 @@ same_disk: boolean,
  */
 key_beside_archive: boolean, 
 /**
- * Contents that the archive lacks.
+ * Contents of documents that the archive lacks, of the files that [`Report::metadata`] counts.
  */
 contents_missing: number, 
 /**
- * Those of them that lie outside the server's folder, or behind a link, and were not read.
+ * Contents of no document (avatars, uploads) that the archive lacks.
+ */
+other_contents_missing: number, 
+/**
+ * Whether the server keeps its contents in S3, so that none could be read.
+ */
+contents_in_s3: boolean, 
+/**
+ * The members that hold the server's own files: none of a backup of the documents only.
+ */
+server_files: Array<string>, 
+/**
+ * Those of the documents' missing contents that lie outside the server's folder, or behind a link, and were not read.
  */
 contents_outside: number, 
 /**

@@ -54,11 +54,19 @@ estimated_bytes_documents_only: number,
  */
 last_change: number | null, 
 /**
- * Contents that a backup would lack.
+ * Contents of documents that a backup would lack, of the [`Survey::files`].
  */
 contents_missing: number, 
 /**
- * Those of them that lie outside the server's folder, or behind a link, and would not be read.
+ * Contents of no document (avatars, uploads) that a backup would lack.
+ */
+other_contents_missing: number, 
+/**
+ * Whether the server keeps its contents in S3, so that none can be read.
+ */
+contents_in_s3: boolean, 
+/**
+ * Those of the documents' missing contents that lie outside the server's folder, or behind a link, and would not be read.
  */
 contents_outside: number, 
 /**

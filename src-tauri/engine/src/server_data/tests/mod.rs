@@ -52,6 +52,9 @@ impl Server {
         let root = scratch.path().canonicalize().expect("its path").join("server");
         fs::create_dir(&root).expect("the server's folder");
         Connection::open(root.join("app.db")).expect("a database").execute_batch(sql).expect("its rows");
+        for file in ["config.toml", "init"] {
+            fs::write(root.join(file), "").expect("a file of the server's");
+        }
         Self { _scratch: scratch, root }
     }
 

@@ -103,3 +103,28 @@ fn a_path_of_megabytes_is_not_repeated_whole() {
         assert!((4000..4400).contains(&length), "{length}");
     }
 }
+
+#[test]
+fn a_server_without_configuration_or_start_marker_is_told_of() {
+    let server = server_of(1, |_| true);
+    fs::remove_file(server.path("config.toml")).expect("it is removed");
+    fs::remove_file(server.path("init")).expect("it is removed");
+    let survey = server.survey();
+    let told: Vec<_> = survey.warnings.iter().map(|told| (told.code, told.path.clone().unwrap_or_default())).collect();
+    let expected = ["config.toml", "init"].map(|file| server.path(file).display().to_string());
+    assert_eq!(told, expected.map(|path| (WarningCode::ServerFileMissing, path)));
+    assert!(survey.warnings[1].reason.contains("deletes its database"));
+}
+
+#[test]
+fn contents_of_documents_and_others_are_counted_apart_and_those_in_s3_are_said_to_be_there() {
+    let server = Server::with(
+        "INSERT INTO files VALUES ('f', NULL, 'files/f', 1, 1), ('avatar', NULL, 'avatars/a', 1, 1);
+         INSERT INTO document_revisions VALUES (1, 'd', 'f', 1)",
+    );
+    server.put("config.toml", "[provider]\nstorage = \"s3\"\n");
+    let survey = server.survey();
+    assert_eq!((survey.files, survey.contents_missing, survey.other_contents_missing), (1, 1, 1));
+    assert!(survey.contents_in_s3 && survey.incomplete);
+    assert!(survey.warnings.iter().all(|warning| warning.reason == "the server keeps its contents in S3"));
+}

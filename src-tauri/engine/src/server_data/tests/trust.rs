@@ -111,6 +111,9 @@ fn what_is_the_servers_own_is_so_behind_a_content_that_is_a_link() {
 #[test]
 fn the_configuration_and_the_marker_are_never_links() {
     let server = Server::with("SELECT 1");
+    for file in ["config.toml", "init"] {
+        fs::remove_file(server.path(file)).expect("it is removed");
+    }
     let secret = server.put_outside("secret", 0o644);
     symlink(&secret, server.path("init")).expect("a link");
     assert_eq!(server.server_file("server/init", &[]).map_err(|refusal| refusal.code), Err(WarningCode::Outside));
