@@ -5,5 +5,5 @@ mod backups;
 mod dialogue;
 mod downloads;
 mod lockdown;
-mod served;
+pub(crate) mod served;
 mod sign_in;

@@ -12,9 +12,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, error::CapacityError};
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::dial::{Dial, Stream};
@@ -63,7 +64,6 @@ impl Connection {
     pub(crate) async fn open(dial: &dyn Dial, framing: Framing) -> Result<Self> {
         let dialled = dial.dial().await?;
         let server = dial.server();
-        let not_cfms = |problem: String| RemoteError::NotCfmsServer { server: server.clone(), problem };
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE))
@@ -71,18 +71,11 @@ impl Connection {
         let handshake = client_async_with_config(dial.url(), dialled.stream, Some(config));
         let socket = match timeout(HANDSHAKE, handshake).await {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(WsError::Http(response))) => {
-                return Err(not_cfms(format!(
-                    "it answers like a web server, with HTTP {}",
-                    response.status().as_u16()
-                ))
-                .into());
+            Ok(Err(error)) => return Err(no_websocket(server, &error)),
+            Err(_) => {
+                let problem = "it does not answer to a WebSocket handshake".to_owned();
+                return Err(RemoteError::ConnectionLost { server, problem }.into());
             }
-            Ok(Err(WsError::Io(error))) => {
-                return Err(RemoteError::ConnectionLost { server, problem: error.to_string() }.into());
-            }
-            Ok(Err(error)) => return Err(not_cfms(cleaned(&error.to_string())).into()),
-            Err(_) => return Err(not_cfms("it does not answer to a WebSocket handshake".to_owned()).into()),
         };
         let (outgoing, requests) = mpsc::channel(1);
         let (answers, incoming) = mpsc::channel(WAITING);
@@ -319,7 +312,27 @@ impl Pump {
     }
 }
 
-fn is_broken_line(error: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
-    use tokio_tungstenite::tungstenite::error::ProtocolError;
+fn is_broken_line(error: &ProtocolError) -> bool {
     matches!(error, ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing)
+}
+
+/// Why there was no WebSocket: a break, which may mend, or something that is no server of ours.
+fn no_websocket(server: String, error: &WsError) -> Error {
+    match error {
+        WsError::Io(error) => RemoteError::ConnectionLost { server, problem: error.to_string() },
+        WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
+            RemoteError::ConnectionLost { server, problem: "it hangs up at a WebSocket handshake".to_owned() }
+        }
+        WsError::Http(response) => {
+            let status = response.status();
+            let problem = format!("it answers like a web server, with HTTP {}", status.as_u16());
+            match status.is_server_error() {
+                // A proxy whose server is not back yet.
+                true => RemoteError::ConnectionLost { server, problem },
+                false => RemoteError::NotCfmsServer { server, problem },
+            }
+        }
+        error => RemoteError::NotCfmsServer { server, problem: cleaned(&error.to_string()) },
+    }
+    .into()
 }

@@ -96,7 +96,7 @@ impl Network {
         }
         let stream = match connected {
             Ok(outcome) => outcome.map_err(|error| self.no_tls(&error))?,
-            Err(_) => return Err(self.not_cfms("it does not answer to a TLS handshake")),
+            Err(_) => return Err(self.lost("it does not answer to a TLS handshake")),
         };
         if let (None, Some(given), Some(known)) = (pinned, self.given, &self.known) {
             known.trust(&self.address, given)?;
@@ -144,7 +144,7 @@ impl Network {
                 self.not_cfms("it does not speak TLS")
             }
             (None, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-                self.not_cfms("it hangs up at a TLS handshake")
+                self.lost("it hangs up at a TLS handshake")
             }
             (Some(tls), _) => self.unreachable(format!("TLS: {tls}")),
             (None, _) => self.unreachable(error),
@@ -153,6 +153,10 @@ impl Network {
 
     fn unreachable(&self, problem: impl ToString) -> crate::Error {
         RemoteError::Unreachable { server: self.server(), problem: problem.to_string() }.into()
+    }
+
+    fn lost(&self, problem: &str) -> crate::Error {
+        RemoteError::ConnectionLost { server: self.server(), problem: problem.to_owned() }.into()
     }
 
     fn not_cfms(&self, problem: &str) -> crate::Error {

@@ -101,7 +101,7 @@ impl Remote {
         let key_text = text_of(self.fetch(key, job).await?.bytes, &claim)?;
         let key = KeyFile::parse_own(&key_text, &claim.key_path())?;
 
-        let sink = Sink::disk(claim.archive_writer()?, claim.archive_path());
+        let sink = Sink::disk(claim.archive_writer()?, claim.archive_path())?;
         self.fetch(Transfer { name, part: Part::Archive, destination, sink }, job).await?;
         job.settle();
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks the server who it is. The connection is the one to go on with.
 pub(super) async fn recognise(dial: &dyn Dial) -> Result<(ServerInfo, Framing, Connection)> {
-    let mut later = Connection::open(dial, Framing::Streams).await?;
+    let mut later = open(dial, Framing::Streams).await?;
     match ask(dial, &mut later).await {
         Ok(info) if info.protocol_version > LAST_PLAIN_PROTOCOL => return Ok((info, Framing::Streams, later)),
         // Our agent answers that question in both.
@@ -27,9 +27,20 @@ pub(super) async fn recognise(dial: &dyn Dial) -> Result<(ServerInfo, Framing, C
         Err(_) => {}
     }
     drop(later);
-    let mut plain = Connection::open(dial, Framing::Plain).await?;
+    let mut plain = open(dial, Framing::Plain).await?;
     let info = ask(dial, &mut plain).await?;
     Ok((info, Framing::Plain, plain))
+}
+
+/// Who hangs up before anything was said is no server of ours, as far as is known yet.
+async fn open(dial: &dyn Dial, framing: Framing) -> Result<Connection> {
+    Connection::open(dial, framing).await.map_err(|error| match error {
+        Error::Remote(error) => match *error {
+            RemoteError::ConnectionLost { server, problem } => RemoteError::NotCfmsServer { server, problem }.into(),
+            error => error.into(),
+        },
+        error => error,
+    })
 }
 
 async fn ask(dial: &dyn Dial, connection: &mut Connection) -> Result<ServerInfo> {

@@ -1,19 +1,18 @@
 //! One file from our agent, whatever happens to the line: what has come is kept, and the rest is asked for.
 
 use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Bytes;
 use zeroize::Zeroizing;
 
 use super::Remote;
 use super::asking::{PATIENCE, Retry};
-use super::waiting::{joined, unless_stopped};
+use super::waiting::unless_stopped;
 use crate::archive::key::MAX_KEY_FILE;
 use crate::create::{Destination, check_space};
 use crate::error::{Error, RemoteError, Result};
@@ -41,7 +40,7 @@ pub(super) enum Sink {
     /// A key's: it is small, and no buffer of it is left behind.
     Memory(Zeroizing<Vec<u8>>),
     /// An archive's, over a thread that hashes and writes them.
-    Disk { pieces: mpsc::Sender<Bytes>, writer: JoinHandle<Result<[u8; 32]>>, taken: u64 },
+    Disk { pieces: mpsc::Sender<Bytes>, written: oneshot::Receiver<Result<[u8; 32]>>, path: PathBuf, taken: u64 },
 }
 
 /// A file that has come whole.
@@ -184,17 +183,16 @@ impl Sink {
     }
 
     /// For an archive: `file`, which will be `path`.
-    pub(super) fn disk(mut file: File, path: PathBuf) -> Self {
-        let (pieces, mut incoming) = mpsc::channel::<Bytes>(WAITING);
-        let writer = spawn_blocking(move || {
-            let mut digest = Sha256::new();
-            while let Some(piece) = incoming.blocking_recv() {
-                digest.update(&piece);
-                file.write_all(&piece).map_err(|e| Error::io("write", &path, e))?;
-            }
-            Ok(digest.finalize().into())
+    pub(super) fn disk(file: File, path: PathBuf) -> Result<Self> {
+        let (pieces, incoming) = mpsc::channel(WAITING);
+        let (tell, written) = oneshot::channel();
+        let at = path.clone();
+        let thread = std::thread::Builder::new().name("download".to_owned()).spawn(move || {
+            // Whoever is not there any more does not want it.
+            let _ = tell.send(write(file, incoming).map_err(|e| Error::io("write", at, e)));
         });
-        Self::Disk { pieces, writer, taken: 0 }
+        thread.map_err(|e| Error::io("start a thread to write", &path, e))?;
+        Ok(Self::Disk { pieces, written, path, taken: 0 })
     }
 
     fn taken(&self) -> u64 {
@@ -207,11 +205,11 @@ impl Sink {
     async fn take(&mut self, piece: Bytes) -> Result<()> {
         match self {
             Self::Memory(bytes) => bytes.extend_from_slice(&piece),
-            Self::Disk { pieces, writer, taken } => {
+            Self::Disk { pieces, written, path, taken } => {
                 let length = piece.len() as u64;
                 if pieces.send(piece).await.is_err() {
                     // It ends before its time only with an error.
-                    joined(writer.await)??;
+                    outcome(written, path).await?;
                 }
                 *taken += length;
             }
@@ -222,11 +220,25 @@ impl Sink {
     async fn end(self) -> Result<Arrived> {
         let (digest, bytes) = match self {
             Self::Memory(bytes) => (Sha256::digest(&*bytes).into(), bytes),
-            Self::Disk { pieces, writer, .. } => {
+            Self::Disk { pieces, mut written, path, .. } => {
                 drop(pieces);
-                (joined(writer.await)??, Zeroizing::default())
+                (outcome(&mut written, &path).await?, Zeroizing::default())
             }
         };
         Ok(Arrived { sha256: hex::encode(&digest), bytes })
     }
+}
+
+/// Writes what comes, and hashes it.
+fn write(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    while let Some(piece) = pieces.blocking_recv() {
+        digest.update(&piece);
+        file.write_all(&piece)?;
+    }
+    Ok(digest.finalize().into())
+}
+
+async fn outcome(written: &mut oneshot::Receiver<Result<[u8; 32]>>, path: &Path) -> Result<[u8; 32]> {
+    written.await.unwrap_or_else(|_| Err(Error::io("write", path, io::Error::other("the thread that writes died"))))
 }

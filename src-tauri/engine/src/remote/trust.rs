@@ -104,7 +104,7 @@ impl ServerCertVerifier for Examiner {
             Some(Ok(verifier)) => verifier
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
                 .map(drop)
-                .map_err(|error| if certificate.self_signed { SELF_SIGNED.to_owned() } else { in_words(&error) }),
+                .map_err(|error| in_words(&error, certificate.self_signed)),
             Some(Err(problem)) => Err(problem.clone()),
             None => Err("no authority was asked".to_owned()),
         });
@@ -151,9 +151,9 @@ fn authorities(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifie
         .map_err(|_| "this computer knows no certificate authorities".to_owned())
 }
 
-fn in_words(error: &rustls::Error) -> String {
+fn in_words(error: &rustls::Error, is_self_signed: bool) -> String {
     let words = match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if !is_self_signed => {
             "no authority that this computer trusts has signed it"
         }
         rustls::Error::InvalidCertificate(
@@ -165,6 +165,7 @@ fn in_words(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => "it is not valid yet",
+        _ if is_self_signed => SELF_SIGNED,
         error => return error.to_string(),
     };
     words.to_owned()

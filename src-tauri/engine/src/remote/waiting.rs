@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::error::{Error, Result};
@@ -36,13 +36,9 @@ pub(crate) fn unix_now() -> f64 {
 
 /// Runs `work`, which blocks, where it keeps nobody waiting.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    joined(spawn_blocking(work).await)?
-}
-
-/// The outcome of a thread. A panic goes on here; a thread that never began means that the program is ending.
-pub(crate) fn joined<T>(outcome: std::result::Result<T, JoinError>) -> Result<T> {
-    outcome.map_err(|error| match error.try_into_panic() {
+    spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Error::Cancelled,
+        // It never began: the program is ending.
+        Err(_) => Err(Error::Cancelled),
     })
 }

@@ -1,0 +1,128 @@
+//! Signing in, and all that a server may want or say instead of letting somebody in.
+
+use std::time::Duration;
+
+use cfms_backup::protocol::Secret;
+use cfms_backup::{Code, RemoteError};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::scripted::{Scripted, credentials, sign_in, signed_in, silent};
+
+#[tokio::test(start_paused = true)]
+async fn each_refusal_of_a_login_is_its_own_error() {
+    for (code, message, expected) in [
+        (401, "Invalid credentials", Code::CredentialsRefused),
+        (202, "", Code::SecondFactorWanted),
+        (403, "Password should be changed because it's expired", Code::PasswordExpired),
+        (403, "Password must be changed before you can log in", Code::PasswordExpired),
+        (4001, "", Code::PasswordExpired),
+        (4002, "", Code::PasswordExpired),
+        (4003, "", Code::UserInactive),
+        (403, "Your subnet is banned", Code::AccessDenied),
+        (429, "Too many attempts", Code::TooManyAttempts),
+        (999, "lockdown", Code::Lockdown),
+        (1001, "replayed", Code::ServerRefused),
+        (500, "database is locked", Code::ServerRefused),
+    ] {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("login").await;
+            // A failed login takes that long.
+            sleep(Duration::from_secs(3)).await;
+            wire.answer_in_words(code, json!({"method": "totp"}), message).await;
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let error = sign_in(&mut remote, &job).await.unwrap_err();
+        assert_eq!(error.code(), expected, "{code} {message}: {error}");
+        assert!(!format!("{error:?} {error}").contains("right"), "{error:?}");
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_factor_goes_with_the_login_once_it_is_asked_for() {
+    let server = Scripted::real(|mut wire| async move {
+        assert_eq!(wire.expect("login").await["data"], json!({"username": "admin", "password": "right"}));
+        wire.answer_in_words(202, json!({"method": "totp"}), "").await;
+        let expected = json!({"username": "admin", "password": "right", "2fa_token": "123456"});
+        assert_eq!(wire.expect("login").await["data"], expected);
+        wire.answer(200, signed_in("t1")).await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let mut who = credentials("right");
+    assert_eq!(remote.sign_in(&who, &job).await.unwrap_err().code(), Code::SecondFactorWanted);
+    who.second_factor = Some(Secret::from("123456"));
+    let user = remote.sign_in(&who, &job).await.unwrap();
+    assert!(user.may_back_up);
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_password_is_changed_in_place_and_the_login_goes_on() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("login").await;
+        wire.answer_in_words(403, json!({}), "Password should be changed because it's expired").await;
+        let change = wire.expect("set_passwd").await;
+        assert_eq!(change["data"], json!({"username": "admin", "old_passwd": "old", "new_passwd": "right"}));
+        assert_eq!(change.get("token"), None);
+        wire.answer(200, json!({})).await;
+        wire.let_in("t1").await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    assert_eq!(remote.sign_in(&credentials("old"), &job).await.unwrap_err().code(), Code::PasswordExpired);
+    remote.set_password("admin", &Secret::from("old"), &Secret::from("right"), &job).await.unwrap();
+    sign_in(&mut remote, &job).await.unwrap();
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_is_never_changed_twice() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("set_passwd").await;
+        wire.close(1011).await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let error = remote.set_password("admin", &Secret::from("old"), &Secret::from("new"), &job).await.unwrap_err();
+    assert_eq!(error.code(), Code::OutcomeUnknown);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_not_answered_is_not_waited_for_without_end() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("login").await;
+        wire.expect_end().await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(sign_in(&mut remote, &job).await.unwrap_err().code(), Code::ServerSilent);
+    assert_eq!(begun.elapsed().as_secs(), 60);
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_login_of_another_shape_shows_nothing_of_a_token() {
+    for data in [json!({"token": 5}), json!({"exp": 1.5}), json!(null), json!({"token": "hunter2", "exp": "soon"})] {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("login").await;
+            wire.answer(200, data).await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let error = sign_in(&mut remote, &job).await.unwrap_err();
+        assert!(matches!(&error, cfms_backup::Error::Remote(error) if matches!(**error, RemoteError::Protocol { .. })));
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        drop(remote);
+        server.is_over().await;
+    }
+}

@@ -1,0 +1,140 @@
+//! What is no CFMS server, or speaks like none.
+
+use cfms_backup::Code;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::scripted::{Scripted, sign_in, silent};
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_in_the_protocol_is_quoted_short_and_clean() {
+    let long = "x".repeat(3000);
+    let cases: Vec<(Message, &str, &str)> = vec![
+        (Message::text("<html>\r\n\u{1b}[2J\u{202e}"), "is not JSON", "“<html>\\r\\n\\u{1b}[2J\\u{202e}”"),
+        (Message::text(""), "is not JSON", ""),
+        (Message::text("[]"), "another shape", "“[]”"),
+        (Message::text("\"ready\""), "another shape", "“\"ready\"”"),
+        (Message::text(json!({"code": "200", "message": "x"}).to_string()), "another shape", "\"200\""),
+        (Message::text(json!({"message": "x"}).to_string()), "another shape", "message"),
+        (Message::text(long.clone()), "is not JSON", "x…”"),
+        (Message::binary(vec![0, 0, 0, 1, 0]), "is not JSON", "\\u{1}"),
+        (Message::text("{".repeat(100_000)), "", "…”"),
+        (Message::text(format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))), "", "…”"),
+        (Message::text(json!({"code": "x", "token": "hunter2"}).to_string()), "another shape", ""),
+    ];
+    for (message, problem, quoted) in cases {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("login").await;
+            wire.send(message).await;
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let error = sign_in(&mut remote, &job).await.unwrap_err();
+        let told = error.to_string();
+        assert_eq!(error.code(), Code::Protocol, "{told}");
+        assert!(told.contains(problem) && told.contains(quoted) && told.len() < 400, "{told}");
+        assert!(!told.chars().any(char::is_control) && !told.contains("hunter2"), "{told:?}");
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gigantic_message_is_refused_at_its_announcement() {
+    for announced in [1024 * 1024 + 1, u64::MAX / 2] {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("login").await;
+            let mut header = vec![0x81, 127];
+            header.extend(announced.to_be_bytes());
+            wire.0.get_mut().write_all(&header).await.unwrap();
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let error = sign_in(&mut remote, &job).await.unwrap_err();
+        assert_eq!(error.code(), Code::Protocol, "{error}");
+        assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_endless_pieces_is_refused_too() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("login").await;
+        let piece = [&[0x01, 126, 0xff, 0xff][..], &[b'x'; 0xffff]].concat();
+        let next = [&[0x00, 126, 0xff, 0xff][..], &[b'x'; 0xffff]].concat();
+        let stream = wire.0.get_mut();
+        stream.write_all(&piece).await.unwrap();
+        while stream.write_all(&next).await.is_ok() {}
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    assert_eq!(sign_in(&mut remote, &job).await.unwrap_err().code(), Code::Protocol);
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_cfms_server_is_said_to_be_none() {
+    for (answer, words) in [
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP 404"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP 200"),
+        ("SSH-2.0-OpenSSH_9.2p1\r\n\r\n", "httparse"),
+    ] {
+        let server = Scripted::new();
+        server.then_raw(move |mut stream| async move {
+            let _ = stream.read(&mut [0; 1024]).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+        let error = server.called(&silent()).await.unwrap_err();
+        assert_eq!(error.code(), Code::NotCfmsServer, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_is_no_cfms_servers_is_said_to_be_none() {
+    let answers: Vec<(Option<Value>, &str)> = vec![
+        (Some(json!({"code": 400, "data": {}, "message": "Unknown action: server_info"})), "refuses to say who it is"),
+        (Some(json!({"code": 200, "data": {"name": "chat"}, "message": ""})), "another shape"),
+        (Some(json!({"hello": "world"})), "another shape"),
+        (None, "says nothing for 15 s"),
+    ];
+    for (answer, words) in answers {
+        let server = Scripted::new();
+        // Silent where it does not understand.
+        server.then(|mut wire| async move {
+            use futures_util::StreamExt;
+            while let Some(Ok(_)) = wire.0.next().await {}
+        });
+        server.then(move |mut wire| async move {
+            wire.expect("server_info").await;
+            if let Some(answer) = answer {
+                wire.send_json(answer).await;
+            }
+            wire.expect_end().await;
+        });
+        let error = server.called(&silent()).await.unwrap_err();
+        assert_eq!(error.code(), Code::NotCfmsServer, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_calls_itself_moves_no_cursor() {
+    let info = json!({"server_name": "a\u{1b}[2J\u{202e}", "version": "1\n2", "protocol_version": 3, "lockdown": true});
+    let server = Scripted::that_is(info, |mut wire| async move { wire.expect_end().await });
+    let remote = server.called(&silent()).await.unwrap();
+    let facts = remote.facts();
+    assert_eq!((facts.server_name.as_str(), facts.version.as_str()), ("a\\u{1b}[2J\\u{202e}", "1\\n2"));
+    assert!(facts.lockdown);
+    drop(remote);
+    server.is_over().await;
+}
