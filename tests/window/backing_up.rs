@@ -222,13 +222,11 @@ fn what_was_used_and_chosen_is_there_after_the_next_start() {
     window.wait_for("result-title");
     window.click("nav-settings");
     window.choose("theme-select", "dark");
-    let resize = "xdotool search --onlyvisible --name 'CFMS Backup' windowsize --sync 1000 640";
     let quit = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; xdotool key alt+F4";
     let process = window.process();
-    for step in [resize, quit] {
-        let done = Command::new("sh").args(["-c", step]).env("DISPLAY", &window.display).status().unwrap();
-        assert!(done.success(), "{step}");
-    }
+    window.resize(1000, 640);
+    let done = Command::new("sh").args(["-c", quit]).env("DISPLAY", &window.display).status().unwrap();
+    assert!(done.success(), "{quit}");
     until("the program has ended", || (!runs(process)).then_some(()));
     drop(window);
 

@@ -281,6 +281,14 @@ impl Window {
         Pid::from_raw(found.file_name().unwrap().to_str().unwrap().parse().unwrap()).unwrap()
     }
 
+    /// Makes the window so large, in pixels.
+    pub(crate) fn resize(&self, width: u32, height: u32) {
+        let resize = format!("xdotool search --onlyvisible --name 'CFMS Backup' windowsize {width} {height}");
+        assert!(Command::new("sh").args(["-c", &resize]).env("DISPLAY", &self.display).status().unwrap().success());
+        let size = json!([width, height]);
+        until("the page is so large", || (self.asks("return [innerWidth, innerHeight]") == size).then_some(()));
+    }
+
     /// The title that the window bears on the screen.
     pub(crate) fn title(&self) -> String {
         let found = Command::new("xdotool")

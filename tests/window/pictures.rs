@@ -73,9 +73,17 @@ fn pictures() {
     }
 }
 
+/// Takes a page in the window's usual size, and in its smallest to be looked at.
 fn take(window: &Window, page: &str, ending: &str) {
-    settle(window);
     let below = if SHOWN.contains(&page) { "docs/pictures" } else { "target/pictures" };
+    save(window, below, page, ending);
+    window.resize(880, 600);
+    save(window, "target/pictures/small", page, ending);
+    window.resize(1120, 760);
+}
+
+fn save(window: &Window, below: &str, page: &str, ending: &str) {
+    settle(window);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(below);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{page}-{ending}.png")), window.session.picture().unwrap()).unwrap();
