@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::program::{names, run};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "create",
     "verify",
     "inspect",
@@ -20,6 +20,7 @@ const VERBS: [&str; 18] = [
     "servers",
     "servers list",
     "servers forget",
+    "extract",
     "demo",
     "selftest",
     "completions",

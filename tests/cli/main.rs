@@ -3,6 +3,7 @@
 
 mod demo;
 mod exit_codes;
+mod extract;
 mod help;
 mod hostile_text;
 mod json;

@@ -1,13 +1,13 @@
 //! Archives made to harm their reader: each is judged quickly, in little memory, and nothing of it is believed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Ground, program, python, script};
+use crate::harness::{Ground, everything_below, is_root, program, python, script, skipped};
 
 const SECONDS: f64 = 2.0;
 const PEAK_KIB: u64 = 32 * 1024;
@@ -31,6 +31,62 @@ fn hostile_archives_are_judged_within_two_seconds_and_32_mib() {
     assert_eq!(ground.names("out"), before, "an archive wrote something");
     assert!(!Path::new("/tmp/cfms-escaped").exists());
     assert_eq!(ground.names("tmp"), [""; 0]);
+}
+
+#[test]
+fn hostile_archives_are_taken_out_into_their_folder_and_nowhere_else() {
+    let ground = Ground::bare();
+    python("make_hostile.py", [ground.path("out")]);
+    let index: Vec<Value> = serde_json::from_slice(&fs::read(ground.path("out/index.json")).unwrap()).unwrap();
+    // Those of a million rows make a million folders, which says more of the disk than of the program.
+    let is_small =
+        |case: &&Value| fs::metadata(ground.archive(case["name"].as_str().unwrap())).unwrap().len() < 1 << 20;
+    let index: Vec<_> = index.iter().filter(is_small).collect();
+    assert!(index.len() > 80, "{}", index.len());
+    // The output folders, and all that is beside them: only the former may change.
+    fs::create_dir(ground.path("taken")).unwrap();
+    let mut runs = vec![("", Vec::new())];
+    if is_root() && Command::new("setpriv").arg("--version").output().is_ok() {
+        let nobody = "--reuid=65534 --regid=65534 --clear-groups".split(' ');
+        runs.push(("nobody-", ["setpriv"].into_iter().chain(nobody).map(str::to_owned).collect()));
+        for name in ["", "out", "taken"] {
+            fs::set_permissions(ground.path(name), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        for name in ground.names("out") {
+            fs::set_permissions(ground.path("out").join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+    } else {
+        skipped("nothing is tried as another user, as this one is not root or there is no setpriv");
+    }
+    let refused_or_not = Value::from(vec![0, 1, 4, 5]);
+    let before = ground.names("out");
+    let cases = runs.iter().flat_map(|(prefix, as_whom)| {
+        index.iter().flat_map(move |case| {
+            let name = case["name"].as_str().unwrap();
+            let flags: &[&[&str]] =
+                if prefix.is_empty() { &[&["--keep-damaged"], &[]] } else { &[&["--keep-damaged"]] };
+            flags.iter().map(move |&more| (format!("{prefix}{name}{}", more.len()), name, more, as_whom))
+        })
+    });
+    let cases = cases.map(|(folder, name, more, as_whom)| {
+        let mut case = Case::new("extract", &ground.archive(name), None, &refused_or_not);
+        case.command.extend(["--output".to_owned(), ground.path("taken").join(folder).to_str().unwrap().to_owned()]);
+        case.command.extend(more.iter().map(|&flag| flag.to_owned()));
+        case.command.splice(0..0, as_whom.iter().cloned());
+        case
+    });
+    all_judged(&ground, cases.collect());
+    assert_eq!(ground.names("out"), before);
+    assert_eq!(ground.names("tmp"), [""; 0]);
+    assert_eq!(ground.names(""), ["commands.json", "keys", "out", "taken", "tmp"]);
+    assert!(!Path::new("/tmp/cfms-escaped").exists());
+    let taken = everything_below(&ground.path("taken"));
+    assert!(taken.keys().any(|path| path.is_file()), "something must have come out");
+    for path in taken.keys() {
+        let about = fs::symlink_metadata(path).unwrap();
+        assert!(about.is_dir() || about.is_file(), "{} is no plain file", path.display());
+        assert_eq!(about.mode() & 0o077, 0, "{} is open to others", path.display());
+    }
 }
 
 #[test]

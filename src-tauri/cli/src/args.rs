@@ -131,6 +131,14 @@ pub(crate) enum Verb {
     /// The servers whose certificates you trust
     #[command(subcommand, after_long_help = examples::help(examples::SERVERS))]
     Servers(ServersVerb),
+    /// Take folders and documents out of an archive into a folder
+    ///
+    /// Files are named by titles, made safe for every system and unique; the map cfms-extracted.json in the folder says
+    /// which is what. They are readable by you alone. Each is checked as with cat, and gets its name only when it is whole;
+    /// a damaged one is left out, named, and the exit code is 5. What the backup never held is named. Nothing is written
+    /// through links.
+    #[command(after_long_help = examples::help(examples::EXTRACT))]
+    Extract(ExtractArgs),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,
@@ -307,6 +315,58 @@ pub(crate) struct CatArgs {
     /// The id of a revision, as show tells it [default: the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) revision: Option<String>,
+}
+
+/// `extract`.
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArgs,
+    /// Folder to write into; created where it is missing
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Folders and documents: titles with / between them, or ids [default: everything but the server's own files]
+    ///
+    /// A / in a title is written \/, a \ as \\. A path that begins with / is never taken for an id; / alone is everything.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// A document, by its id; repeatable
+    #[arg(long = "document", value_name = "ID")]
+    pub(crate) documents: Vec<String>,
+    /// Which revisions of each document
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    pub(crate) revisions: WhichRevisions,
+    /// What to do where a file is there already
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) conflict: OnConflict,
+    /// The server's own files: database, config.toml, TLS pair, init; into the folder server, without PATH only these
+    ///
+    /// They hold every password hash and the server's secrets.
+    #[arg(long)]
+    pub(crate) server_files: bool,
+}
+
+/// Which revisions are taken out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhichRevisions {
+    /// The latest
+    #[default]
+    Latest,
+    /// Each, as a file of its own
+    All,
+}
+
+/// What is done where a file is there already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnConflict {
+    /// Write nothing at all
+    #[default]
+    Stop,
+    /// Give the new file another name
+    Rename,
+    /// Replace the old file
+    Overwrite,
 }
 
 /// `demo`.

@@ -115,6 +115,14 @@ pub(crate) const SERVERS_LIST: &[Example] = &[("cfms-backup servers list --json"
 pub(crate) const SERVERS_FORGET: &[Example] =
     &[("cfms-backup servers forget files.example.org:5105", "after its administrator renewed the certificate")];
 
+/// Examples of `extract`.
+pub(crate) const EXTRACT: &[Example] = &[
+    ("cfms-backup extract monday.cfms.enc --output all", "everything"),
+    ("cfms-backup extract monday.cfms.enc -o lease Contracts/2026 --revisions all", "a folder, with older revisions"),
+    ("cfms-backup extract monday.cfms.enc -o out --document hello --conflict rename", "one document, by its id"),
+    ("cfms-backup extract monday.cfms.enc -o server-files --server-files", "the server's own files"),
+];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),
@@ -162,6 +170,7 @@ pub(crate) fn of(verb: &str) -> &'static [Example] {
         "servers" => SERVERS,
         "servers-list" => SERVERS_LIST,
         "servers-forget" => SERVERS_FORGET,
+        "extract" => EXTRACT,
         "demo" => DEMO,
         "selftest" => SELFTEST,
         "completions" => COMPLETIONS,

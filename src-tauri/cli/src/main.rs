@@ -9,6 +9,7 @@ mod create;
 mod demo;
 mod examples;
 mod exit;
+mod extract;
 mod failure;
 mod inspect;
 mod list;
@@ -73,6 +74,7 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::Cat(args) => cat::run(&args, output, signals),
         Verb::Remote(verb) => remote::run(verb, output, signals),
         Verb::Servers(verb) => servers::run(&verb, output),
+        Verb::Extract(args) => extract::run(args, output, signals),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

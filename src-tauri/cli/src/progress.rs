@@ -258,6 +258,7 @@ fn words(phase: Phase) -> &'static str {
         Phase::Encrypt => "Writing the archive",
         Phase::Verify => "Checking the archive",
         Phase::Publish => "Finishing",
+        Phase::Extract => "Taking out contents",
     }
 }
 

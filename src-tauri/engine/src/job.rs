@@ -34,6 +34,8 @@ pub enum Phase {
     Verify,
     /// Key and archive get their final names.
     Publish,
+    /// Contents are taken out of an archive.
+    Extract,
 }
 
 /// What a listener is told. Values are absolute, so that a lost event heals.

@@ -29,8 +29,8 @@
 //! ```
 //!
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
-//! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`]; and [`tree`], a
-//! backup as folders and documents.
+//! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`],
+//! [`extract()`], the last on [`tree`], a backup as folders and documents.
 //!
 //! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up.
 //!
@@ -42,6 +42,7 @@ mod archive;
 pub mod certificate;
 pub mod create;
 pub mod error;
+pub mod extract;
 mod hex;
 pub mod inspect;
 pub mod job;
@@ -59,6 +60,7 @@ pub mod warning;
 pub use certificate::{Certificate, Fingerprint};
 pub use create::{Destination, Metadata, Options, Outcome, Report, Scope, create};
 pub use error::{Code, Error, ErrorReport, RemoteError, Result};
+pub use extract::{Extracted, extract};
 pub use inspect::{Inspection, inspect};
 pub use job::{Canceller, Event, Job, Phase};
 pub use names::BackupName;

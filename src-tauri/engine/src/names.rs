@@ -65,14 +65,6 @@ impl fmt::Display for BackupName {
 }
 
 fn problem_of(name: &str) -> Option<&'static str> {
-    const RESERVED: [&str; 7] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    let numbered_device = ["COM", "LPT"].iter().any(|device| {
-        stem.strip_prefix(device).is_some_and(|rest| {
-            let mut digits = rest.chars();
-            matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
-        })
-    });
     if name.is_empty() {
         Some("it is empty")
     } else if name.len() > MAX_NAME_BYTES {
@@ -91,11 +83,24 @@ fn problem_of(name: &str) -> Option<&'static str> {
         Some("it contains control characters")
     } else if name.contains(['<', '>', ':', '"', '|', '?', '*']) {
         Some("it contains one of < > : \" | ? *, which Windows does not allow")
-    } else if RESERVED.contains(&stem.as_str()) || numbered_device {
+    } else if is_device_name(name) {
         Some("it is a device name on Windows")
     } else {
         None
     }
+}
+
+/// Whether Windows takes a file of that name for a device.
+pub(crate) fn is_device_name(name: &str) -> bool {
+    const RESERVED: [&str; 7] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered_device = ["COM", "LPT"].iter().any(|device| {
+        stem.strip_prefix(device).is_some_and(|rest| {
+            let mut digits = rest.chars();
+            matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+        })
+    });
+    RESERVED.contains(&stem.as_str()) || numbered_device
 }
 
 /// Whether a character turns the direction of the text around it, so that what is shown is not what is there.

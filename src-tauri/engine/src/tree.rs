@@ -26,6 +26,7 @@ pub(crate) use build::TreeBuilder;
 pub use contents::{Check, Holding, Proof};
 pub use open::{Archive, OnDamage};
 pub use paths::Entry;
+pub(crate) use paths::WITHOUT_FOLDER;
 pub(crate) use rows::{FileRow, Objects};
 use texts::{Span, Texts};
 
@@ -318,6 +319,11 @@ impl<'t> Document<'t> {
         let (from, to) = self.data().revisions;
         let revisions = self.tree.revisions.get(from as usize..to as usize).unwrap_or_default();
         revisions.iter().map(move |data| Revision { tree: self.tree, data })
+    }
+
+    /// Where among its revisions the latest one is.
+    pub(crate) fn latest_number(self) -> usize {
+        self.data().latest as usize
     }
 
     /// The revision that the server shows: the one that it calls the current one, else the newest.

@@ -163,6 +163,7 @@ export const en = {
       encrypt: "Encrypt contents",
       verify: "Read back and verify",
       publish: "Publish",
+      extract: "Take out contents",
     },
     notVerified: "not asked for",
     percent: "Progress of the whole backup",

@@ -149,6 +149,7 @@ export const zhCN: Dictionary = {
       encrypt: "加密内容",
       verify: "回读校验",
       publish: "生成备份文件",
+      extract: "取出内容",
     },
     notVerified: "未启用",
     percent: "备份总进度",

@@ -124,6 +124,12 @@ impl Opened {
         if self.server_files[0].is_some() { Scope::WholeServer } else { Scope::DocumentsOnly }
     }
 
+    /// Where the server's file of that name is, one of [`SERVER_FILES`].
+    pub(crate) fn server_file(&self, name: &str) -> Option<Place> {
+        let index = SERVER_FILES.iter().position(|known| *known == name)?;
+        self.server_files[index]
+    }
+
     /// What makes no sense in the tar, in words; the first of it.
     pub(crate) fn flaws(&self) -> &[String] {
         &self.flaws

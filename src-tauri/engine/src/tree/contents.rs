@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use ts_rs::TS;
 
 use super::{Archive, Revision};
+use crate::archive::tables::Place;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::Job;
@@ -81,6 +82,11 @@ impl Archive {
         }
     }
 
+    /// Where in the archive the content of `revision` begins: contents are read fastest in this order.
+    pub(crate) fn position(&self, revision: Revision<'_>) -> u64 {
+        self.opened.content(revision.file_id()).map_or(u64::MAX, |(_, place, _)| place.at)
+    }
+
     /// Reads the content of `revision`, a piece at a time, into `take`. Whether it is what was backed up is known only
     /// when all of it was taken: see [`Check::damage`].
     ///
@@ -92,6 +98,42 @@ impl Archive {
         let Some((member, place, is_single)) = self.opened.content(file_id) else {
             return Err(self.absent(revision));
         };
+        let sha256 = self.stream(&member, place, job, &mut take)?;
+        let twice = (!is_single).then_some("the archive holds it twice");
+        Ok(self.judge(&member, twice, revision.recorded_sha256(), place.size, sha256))
+    }
+
+    /// Whether the archive has that file of the server, one of [`SERVER_FILES`](crate::archive::opened::SERVER_FILES).
+    pub(crate) fn has_server_file(&self, name: &str) -> bool {
+        self.opened.server_file(name).is_some()
+    }
+
+    /// Bytes of that file of the server, where the archive has it.
+    pub(crate) fn server_file_size(&self, name: &str) -> Option<u64> {
+        self.opened.server_file(name).map(|place| place.size)
+    }
+
+    /// The same as [`read`](Self::read) for a file of the server.
+    pub(crate) fn read_server_file(
+        &self,
+        name: &str,
+        job: &Job,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Check> {
+        let Some(place) = self.opened.server_file(name) else {
+            return Err(Error::NotInBackup { wanted: name.to_owned() });
+        };
+        let sha256 = self.stream(name, place, job, &mut take)?;
+        Ok(self.judge(name, None, None, place.size, sha256))
+    }
+
+    fn stream(
+        &self,
+        member: &str,
+        place: Place,
+        job: &Job,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<[u8; 32]> {
         let mut content = self.opened.plaintext(place);
         let (mut left, mut digest) = (place.size, Sha256::new());
         while left > 0 {
@@ -99,14 +141,14 @@ impl Archive {
             let bytes = content.fill_buf().map_err(|e| self.opened.unreadable(e))?;
             let some = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
             if some == 0 {
-                return Err(self.opened.damaged(&member, "it ends too early"));
+                return Err(self.opened.damaged(member, "it ends too early"));
             }
             digest.update(&bytes[..some]);
             take(&bytes[..some])?;
             content.consume(some);
             left -= some as u64;
         }
-        Ok(self.judge(revision, &member, is_single, place.size, digest.finalize().into()))
+        Ok(digest.finalize().into())
     }
 
     /// Why the content of `revision` cannot be read.
@@ -119,8 +161,14 @@ impl Archive {
         }
     }
 
-    fn judge(&self, revision: Revision<'_>, member: &str, is_single: bool, size: u64, sha256: [u8; 32]) -> Check {
-        let recorded = revision.recorded_sha256();
+    fn judge(
+        &self,
+        member: &str,
+        twice: Option<&str>,
+        recorded: Option<[u8; 32]>,
+        size: u64,
+        sha256: [u8; 32],
+    ) -> Check {
         let server_differs = recorded.is_some_and(|recorded| recorded != sha256);
         let promised = self.promises.of_member(member);
         let proof = match (self.promises.is_there, recorded) {
@@ -129,7 +177,7 @@ impl Archive {
             (false, None) => Proof::None,
         };
         let damage = match (proof, promised) {
-            _ if !is_single => Some("the archive holds it twice"),
+            _ if twice.is_some() => twice,
             (Proof::Manifest, None) => Some("the manifest does not know it"),
             (Proof::Manifest, Some(promised)) if promised != sha256 => {
                 Some("its bytes are not those that the manifest says")

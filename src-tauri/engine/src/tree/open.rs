@@ -25,6 +25,7 @@ pub struct Archive {
     pub(super) promises: Promises,
     metadata: Metadata,
     facts: ManifestFacts,
+    on_damage: OnDamage,
 }
 
 /// What the manifest says of contents.
@@ -52,7 +53,7 @@ impl Archive {
             read => read?,
         };
         let tree = read_tree(&opened, job)?;
-        Ok(Self { opened, tree, promises, metadata, facts })
+        Ok(Self { opened, tree, promises, metadata, facts, on_damage })
     }
 
     /// What it holds.
@@ -93,6 +94,11 @@ impl Archive {
     /// The warnings that were stored with the backup.
     pub fn warnings(&self) -> &[Warning] {
         &self.facts.warnings
+    }
+
+    /// What was said to do with damage.
+    pub fn on_damage(&self) -> OnDamage {
+        self.on_damage
     }
 
     /// What is wrong with the archive, as far as it stands in nobody's way.
