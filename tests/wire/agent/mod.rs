@@ -2,6 +2,7 @@
 
 mod attacks;
 mod backups;
+mod certificates;
 mod dialogue;
 mod downloads;
 mod lockdown;

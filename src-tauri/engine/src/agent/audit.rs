@@ -2,6 +2,7 @@
 //!
 //! Never a secret: neither passwords nor tokens nor keys are among what an entry has.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,11 +13,16 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::names::shown;
+use crate::protocol::code;
 
 /// Bytes after which a new log is begun. The one before is kept, the one before that is not.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 /// Characters of a text that came from a client.
 const MAX_TEXT: usize = 256;
+/// Refusals of one address that are noted in a minute. Or strangers could fill the log until nothing else is left in it.
+const REFUSALS: u32 = 30;
+/// Addresses whose refusals are counted in a minute.
+const MAX_ADDRESSES: usize = 10_000;
 
 /// One line of the audit log.
 #[derive(Debug, Clone, Serialize)]
@@ -45,18 +51,31 @@ pub type Listener = Box<dyn Fn(&Entry) + Send + Sync>;
 pub(super) struct Audit {
     path: PathBuf,
     file: Mutex<File>,
+    refusals: Mutex<Refusals>,
     listener: Listener,
+}
+
+/// How many refusals there were in this minute, by address.
+#[derive(Default)]
+struct Refusals {
+    minute: u64,
+    of: HashMap<String, u32>,
 }
 
 impl Audit {
     pub(super) fn open(folder: &Path, listener: Listener) -> Result<Self> {
         let path = folder.join("audit.log");
         let file = open(&path).map_err(|e| Error::io("open", &path, e))?;
-        Ok(Self { path, file: Mutex::new(file), listener })
+        Ok(Self { path, file: Mutex::new(file), refusals: Mutex::default(), listener })
     }
 
     /// Notes an entry. A log that cannot be written stops nothing: the entry is told all the same.
     pub(super) fn note(&self, mut entry: Entry) {
+        match self.refusals.lock().unwrap_or_else(PoisonError::into_inner).count(&entry) {
+            count if count > REFUSALS => return,
+            REFUSALS => entry.result.push_str(" (further refusals of this minute are not noted)"),
+            _ => {}
+        }
         for text in [&mut entry.username, &mut entry.action, &mut entry.result] {
             *text = shortened(text);
         }
@@ -72,6 +91,22 @@ impl Audit {
             *file = next;
         }
         let _ = file.write_all(line.as_bytes());
+    }
+}
+
+impl Refusals {
+    /// Which of the minute's refusals of its address an entry is; 0 for what is none.
+    fn count(&mut self, entry: &Entry) -> u32 {
+        if entry.code == code::OK || entry.code == 0 {
+            return 0;
+        }
+        let minute = (entry.time / 60.0) as u64;
+        if minute != self.minute || self.of.len() >= MAX_ADDRESSES {
+            (self.minute, self.of) = (minute, HashMap::new());
+        }
+        let count = self.of.entry(entry.address.clone()).or_default();
+        *count += 1;
+        *count
     }
 }
 
@@ -109,6 +144,23 @@ mod tests {
         assert_eq!(text.lines().count(), 2);
         assert!(text.is_ascii() && text.len() < 1000, "{text}");
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = Audit::open(folder.path(), Box::new(|_| ())).unwrap();
+        for n in 0..1000 {
+            audit.note(entry(&format!("stranger-{n}")));
+        }
+        audit.note(Entry { address: "192.0.2.2".to_owned(), ..entry("another") });
+        audit.note(Entry { code: 200, ..entry("admin") });
+        audit.note(Entry { time: 61.0, ..entry("later") });
+        let text = std::fs::read_to_string(folder.path().join("audit.log")).unwrap();
+        assert_eq!(text.lines().count(), 33);
+        for name in ["stranger-0", "stranger-29", "not noted", "another", "admin", "later"] {
+            assert!(text.contains(name), "{name}");
+        }
     }
 
     #[test]

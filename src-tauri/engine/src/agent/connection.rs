@@ -4,16 +4,16 @@
 //! an hour-long backup, and a client that has gone is noticed.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -50,16 +50,13 @@ pub(super) async fn serve(
         _ = stopping.changed() => None,
     };
     if let Some(socket) = socket {
-        let mut connection = Connection::new(core, socket, address, stopped, first_request);
-        if let Err(Gone(Some(end))) = connection.talk().await {
-            connection.close(end).await;
-        }
+        Connection::new(core, socket, address, stopped, first_request).serve().await;
     }
 }
 
-struct Connection {
+struct Connection<S> {
     core: Arc<Core>,
-    socket: WebSocketStream<TlsStream<TcpStream>>,
+    socket: WebSocketStream<S>,
     address: IpAddr,
     stopped: watch::Receiver<bool>,
     /// Requests that came before the one before them was answered.
@@ -90,10 +87,10 @@ enum Happening {
 
 type Outcome<T> = Result<T, Gone>;
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn new(
         core: Arc<Core>,
-        socket: WebSocketStream<TlsStream<TcpStream>>,
+        socket: WebSocketStream<S>,
         address: IpAddr,
         stopped: watch::Receiver<bool>,
         deadline: Instant,
@@ -116,7 +113,25 @@ impl Connection {
         }
     }
 
-    async fn talk(&mut self) -> Outcome<()> {
+    /// Talks to the end, and says goodbye.
+    async fn serve(mut self) {
+        let Err(Gone(end)) = self.talk().await;
+        let farewell = async {
+            if let Some(frame) = end {
+                let _ = self.socket.send(Message::Close(Some(frame))).await;
+            } else {
+                // To a client that takes its leave, the library answers while it is read on.
+                while let Some(Ok(_)) = self.socket.next().await {}
+            }
+            // What a client is still sending is read, or the system would take back what was sent to it.
+            let (stream, mut rest) = (self.socket.get_mut(), [0; 4096]);
+            let _ = stream.shutdown().await;
+            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+        };
+        let _ = timeout(limits::FAREWELL, farewell).await;
+    }
+
+    async fn talk(&mut self) -> Outcome<Infallible> {
         loop {
             let message = self.next_request().await?;
             // The later framing's header is peeled off, and put on again around the answer.
@@ -301,16 +316,6 @@ impl Connection {
             _ => Err(Gone(None)),
         }
     }
-
-    /// Closes the connection so that the client learns why, even one that is still sending.
-    async fn close(mut self, frame: CloseFrame) {
-        let farewell = async {
-            let _ = self.socket.send(Message::Close(Some(frame))).await;
-            let (stream, mut rest) = (self.socket.get_mut(), [0; 4096]);
-            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-        };
-        let _ = timeout(std::time::Duration::from_secs(1), farewell).await;
-    }
 }
 
 fn closing(code: CloseCode, reason: &'static str) -> Gone {
@@ -324,3 +329,6 @@ fn message_bytes(message: &Message) -> &[u8] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests;

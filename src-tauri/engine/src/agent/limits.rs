@@ -34,6 +34,8 @@ pub(super) const FAILED_LOGIN: Duration = Duration::from_secs(3);
 pub(super) const DOWNLOADS: usize = 8;
 /// Bytes of a download's message.
 pub(super) const CHUNK: usize = 256 * 1024;
+/// For goodbyes.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 /// For running work to end when the agent stops.
 pub(super) const SHUTDOWN: Duration = Duration::from_secs(10);
 

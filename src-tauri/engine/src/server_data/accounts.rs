@@ -64,8 +64,16 @@ pub(crate) struct Lookup {
     pub(crate) is_argon2: bool,
 }
 
-/// Looks for the user of that name.
-pub(super) fn look_up(connection: &Connection, username: &str) -> rusqlite::Result<Lookup> {
+/// What it takes to know what a user may do.
+const TABLES: [&str; 5] = ["users", "user_groups", "user_permissions", "user_memberships", "group_permissions"];
+
+/// Looks for the user of that name. `Err` is the table that a CFMS server's database would have.
+pub(super) fn look_up(connection: &Connection, username: &str) -> rusqlite::Result<Result<Lookup, &'static str>> {
+    for table in TABLES {
+        if columns_of(connection, table)?.is_empty() {
+            return Ok(Err(table));
+        }
+    }
     let columns = columns_of(connection, "users")?;
     let account = connection
         .query_row("SELECT * FROM users WHERE username = ?", [username], |row| account(row, &columns))
@@ -78,7 +86,7 @@ pub(super) fn look_up(connection: &Connection, username: &str) -> rusqlite::Resu
         }
         None => None,
     };
-    Ok(Lookup { account, banned_subnets: banned_subnets(connection)?, is_argon2: !columns.contains("salt") })
+    Ok(Ok(Lookup { account, banned_subnets: banned_subnets(connection)?, is_argon2: !columns.contains("salt") }))
 }
 
 fn account(row: &Row<'_>, columns: &BTreeSet<String>) -> rusqlite::Result<Account> {

@@ -40,7 +40,10 @@ pub(super) fn read<T>(
             }
         }
         drop(turn);
-        wait(deadline, &files, &job)?;
+        wait(deadline, &files, &job).map_err(|error| match error {
+            Error::DatabaseLocked { path, .. } => Error::DatabaseLocked { path, seconds: PATIENCE.as_secs() },
+            error => error,
+        })?;
     }
 }
 

@@ -148,7 +148,9 @@ impl ServerData {
 
     /// Looks for the user of that name in the live database, in one short transaction.
     pub(crate) fn look_up(&self, username: &str) -> Result<Lookup> {
-        live::read(&self.database, &[self.root()], |connection| accounts::look_up(connection, username))
+        let found = live::read(&self.database, &[self.root()], |connection| accounts::look_up(connection, username))?;
+        let not_cfms = |table| format!("it lacks the table {table}");
+        found.map_err(|table| Error::NotCfms { path: self.database.clone(), missing: not_cfms(table) })
     }
 
     /// Which passwords the server takes.

@@ -1,6 +1,7 @@
 //! What reading a server's data promises, against small servers made here and, where they lie beside the checkout, real
 //! ones.
 
+mod accounts;
 mod contents;
 mod golden;
 mod repeated;
