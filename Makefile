@@ -31,6 +31,7 @@ bench: ## Measure speed and memory of the release build against tar and openssl
 	@tests/support/setup.sh test
 	cargo build --release --locked -p cfms-backup-cli
 	python3 tests/bench/bench.py
+	target/python/bin/python tests/bench/agent.py
 
 lint: setup ui ## Check format, lints, types, and that the generated types are not stale
 	cargo fmt --all --check
