@@ -65,9 +65,24 @@ describe("a backup", () => {
       missing_below: "/srv/cfms/content/files",
     });
     expect(await found("result-title")).toHaveTextContent("The backup is incomplete");
+    expect(shown("incomplete-text")).toHaveTextContent("mount the disk that holds them");
     expect(shown("incomplete-text")).toHaveTextContent(
       "It lacks 1,302 of 1,310 contents, which should be below /srv/cfms/content/files.",
     );
+  });
+
+  test("says what of the server it really holds", async () => {
+    const backup = await begin(open({}, english));
+    backup.finish({ ...samples.report, server_files: ["server/app.db", "server/config.toml"] });
+    expect(await found("metadata-table")).toHaveTextContent("whole server users, groups, configuration");
+    expect(shown("metadata-table")).not.toHaveTextContent("TLS");
+  });
+
+  test("that lacks what is in S3 leads to the bucket, not to a disk", async () => {
+    const backup = await begin(open({}, english));
+    backup.finish({ ...samples.report, outcome: "incomplete", contents_missing: 1310, contents_in_s3: true });
+    expect(await found("incomplete-text")).toHaveTextContent("back up the bucket as well");
+    expect(shown("incomplete-text")).not.toHaveTextContent("mount");
   });
 
   test("that was not read back is never called verified", async () => {

@@ -196,6 +196,7 @@ export const en = {
         ? "1 of them lies outside the server’s folder, or behind a link, and was not read."
         : `${n(outside)} of them lie outside the server’s folder, or behind a link, and were not read.`,
     mountAgain: "Do not rely on it: mount the disk that holds them, then back up again.",
+    bucketToo: "Its contents are in S3 storage: back up the bucket as well, with the tools of its provider.",
     allowAgain: "Do not rely on it: allow the folders that they lie in, then back up again.",
     archive: "Archive",
     key: "Key",
@@ -206,6 +207,12 @@ export const en = {
     created: "Created",
     includes: "Includes",
     wholeServer: "whole server",
+    parts: {
+      database: "users, groups",
+      configuration: "configuration",
+      certificate: "TLS certificate",
+      tlsKey: "TLS key",
+    },
     documentsOnly: "documents only",
     documents: "Documents",
     folders: "Folders",

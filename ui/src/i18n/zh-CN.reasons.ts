@@ -21,6 +21,7 @@ export const reasons: Record<string, string> = {
   "it is no SQLite database: it is too short": "它不是 SQLite 数据库：文件过短",
   "it is no SQLite database, or an encrypted one": "它不是 SQLite 数据库，或已加密",
   "it lacks {}": "缺少{1}",
+  "it lacks the table {}": "缺少数据表 {1}",
   "the table {}": "数据表 {1}",
   "the column {}.{}": "列 {1}.{2}",
   "row numbers in the table {} (it is declared WITHOUT ROWID)": "数据表 {1} 的行号（该表声明为 WITHOUT ROWID）",
