@@ -67,7 +67,7 @@ const union = (type: string) =>
 function rustSources(folder: string): string[] {
   const root = join(import.meta.dirname, "../../src-tauri", folder);
   return readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".rs") && !/tests|^archive.forge|^(agent|protocol|remote)\b/.test(name))
+    .filter((name) => name.endsWith(".rs") && !/tests|^archive.forge|^(agent|protocol)\b/.test(name))
     .map((name) => readFileSync(join(root, name), "utf8").split("#[cfg(test)]\nmod tests {")[0] ?? "")
     .map((rust) => rust.replace(/^\s*\/\/.*$|\/\/ .*$/gm, ""));
 }

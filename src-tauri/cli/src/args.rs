@@ -59,7 +59,8 @@ pub(crate) enum ProgressStyle {
     Auto,
     /// Lines of text
     Plain,
-    /// Each event as one line of JSON, by its field "event": plan, phase, done, warning; archive, where there are several
+    /// Each event as one line of JSON, by its field "event": plan, phase, done, warning, connection; archive, where there
+    /// are several
     Json,
     /// Nothing
     None,

@@ -32,9 +32,10 @@
 //! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`],
 //! [`extract()`], the last on [`tree`], a backup as folders and documents.
 //!
-//! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up.
+//! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up,
+//! [`remote`] the client of it and of every CFMS server. Neither knows the other.
 //!
-//! The engine blocks and knows neither a terminal nor a window. Every arrow between its modules points down: the verbs
+//! The engine blocks, but for these two, and knows neither a terminal nor a window. Every arrow between its modules points down: the verbs
 //! know `archive` and `server_data`, which do not know each other.
 
 pub mod agent;

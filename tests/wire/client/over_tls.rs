@@ -362,3 +362,22 @@ async fn the_command_line_backs_up_through_the_agent_and_brings_the_copy_home() 
     assert_eq!(run(forget()).await.0, Some(1));
     assert_eq!(run(call(&["remote", "info"], "")).await.0, Some(6));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_lacks_most_contents_comes_home_and_ends_with_8() {
+    let ground = Ground::new();
+    fs::remove_dir_all(ground.root.join("content/files")).unwrap();
+    let served = ground.serve(&[]);
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path().join("out");
+    let (address, out) = (served.address.to_string(), out.to_str().unwrap());
+    let server = ["--json", "--server", &address, "--trust-fingerprint", &served.fingerprint];
+    let account = ["--username", "admin", "--password-env", "CFMS_TEST_PASSWORD", "--output", out];
+    let verb: Vec<&str> = ["remote", "backup"].into_iter().chain(server).chain(account).collect();
+    let mut command = program(&scratch.path().join("config"), &verb);
+    command.env("CFMS_TEST_PASSWORD", PASSWORD);
+    let (code, document, err) = run(command).await;
+    assert_eq!((code, &document["error"]["code"]), (Some(8), &json!("incomplete")), "{document} {err}");
+    assert_eq!(document["copy"]["outcome"], "incomplete");
+    assert!(Path::new(document["copy"]["archive_path"].as_str().unwrap()).exists());
+}

@@ -188,6 +188,13 @@ async fn a_refusal_is_told_in_the_servers_words() {
             "Failed to generate backup: disk\\u{1b}[2J full",
         ),
         (409, json!({}), "A backup is running", Code::ServerBusy, "A backup is running"),
+        (
+            400,
+            json!({"error": "x exists already", "code": "already_exists"}),
+            "Failed",
+            Code::ServerBusy,
+            "exists already",
+        ),
         (429, json!({}), "Too many backups", Code::ServerBusy, "Too many backups"),
         (401, json!({}), "Invalid token", Code::SessionEnded, "ended the session of admin"),
         (999, json!({}), "lockdown", Code::Lockdown, "locked down"),

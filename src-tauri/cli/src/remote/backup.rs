@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cfms_backup::remote::{FetchedCopy, OnServer, Remote, ServerFacts};
-use cfms_backup::{BackupName, Destination, Job, Verdict, Warning};
+use cfms_backup::{BackupName, Code, Destination, Job, Outcome, Verdict, Warning};
 use serde::Serialize;
 
 use super::{account, connect, quiet_job, tell_warnings};
@@ -42,7 +42,11 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
     account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let (progress, job) = start(output, signals);
-    let mut made = server.back_up(name.as_ref(), destination.is_some(), &job).await?;
+    let mut made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
+        if error.code() == Code::Cancelled {
+            output.warn("The server goes on with the backup without you: it will lie on its disk.");
+        }
+    })?;
     let mut document = Document {
         server: facts,
         warnings: std::mem::take(&mut made.warnings),
@@ -135,8 +139,13 @@ async fn bring_home(
 fn conclude(mut document: Document, outcome: Result<()>, output: &Output) -> Result<Answer> {
     tell(&document, output);
     let mut exit = tell_warnings(&document.warnings, output);
-    if document.copy.as_ref().is_some_and(|copy| copy.verification.has_warnings()) {
+    if document.copy.as_ref().is_some_and(|copy| copy.outcome == Outcome::DoneWithWarnings) {
         exit = Exit::Warnings;
+    }
+    if let Some(failure) = incomplete(&document) {
+        output.complain(&failure.report);
+        exit = failure.exit;
+        document.error = Some(failure.report);
     }
     if let Err(Failure { report, exit: failed }) = outcome {
         output.complain(&report);
@@ -155,11 +164,16 @@ fn conclude(mut document: Document, outcome: Result<()>, output: &Output) -> Res
 fn tell(document: &Document, output: &Output) {
     let paint = output.paint();
     if let Some(made) = &document.on_server {
-        let head = paint.green(&format!("✓ {} has made a backup", show::line(&document.server.server_name)));
+        let name = show::line(&document.server.server_name);
+        let head = match &made.incomplete {
+            None => paint.green(&format!("✓ {name} has made a backup")),
+            Some(_) => paint.red(&format!("! {name} has made an INCOMPLETE backup")),
+        };
         output.say(&format!("{head}\n\n{}\n", table(&there(made))));
     }
     let Some(copy) = &document.copy else { return };
     let head = match copy.verification.verdict {
+        _ if copy.outcome == Outcome::Incomplete => "! Fetched, and INCOMPLETE",
         Verdict::Verified => "✓ Fetched and verified",
         _ => "✓ Fetched; readable, not provable",
     };
@@ -173,7 +187,8 @@ fn tell(document: &Document, output: &Output) {
         true => "The server's own copy is removed.".to_owned(),
         false => "The server still has its copy, key included; --delete-from-server removes it.".to_owned(),
     });
-    output.say(&format!("{}\n\n{}\n\n{}", paint.green(head), table(&here(copy)), notes.join("\n")));
+    let head = if copy.outcome == Outcome::Incomplete { paint.red(head) } else { paint.green(head) };
+    output.say(&format!("{head}\n\n{}\n\n{}", table(&here(copy)), notes.join("\n")));
 }
 
 fn there(made: &OnServer) -> Vec<(&'static str, String)> {
@@ -201,4 +216,16 @@ fn here(copy: &FetchedCopy) -> Vec<(&'static str, String)> {
         ("Size", show::size(copy.archive_size)),
         ("SHA-256", copy.archive_sha256.clone()),
     ]
+}
+
+/// A backup that must not be relied on, as far as the server says so or the copy shows it.
+fn incomplete(document: &Document) -> Option<Failure> {
+    let told = document.on_server.as_ref().and_then(|made| made.incomplete.clone());
+    let seen = document.copy.as_ref().filter(|copy| copy.outcome == Outcome::Incomplete).map(|copy| {
+        let files = copy.metadata.as_ref().map_or(0, |metadata| metadata.files_count);
+        let (missing, of) = (show::grouped(copy.contents_missing), show::grouped(files));
+        format!("the backup is fetched but incomplete: {missing} of {of} contents are missing")
+    });
+    let failure = Failure::new("incomplete", seen.or(told)?, Exit::Incomplete);
+    Some(failure.advise("On the server, is the disk that holds them mounted? Mount it there and back up again."))
 }

@@ -73,7 +73,7 @@ fn read(text: &str) -> Result<Address, &'static str> {
     let is_encrypted = match scheme.to_ascii_lowercase().as_str() {
         "wss" | "https" => true,
         "ws" | "http" => false,
-        _ => return Err("it must begin with wss:// or with the host"),
+        _ => return Err("its scheme is neither wss nor ws"),
     };
     if rest.contains(['?', '#']) {
         return Err("it has a query or a fragment");

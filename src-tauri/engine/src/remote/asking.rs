@@ -135,6 +135,8 @@ impl Remote {
             code::TOO_MANY if action == action::LOGIN => RemoteError::TooManyAttempts { server },
             code::LOCKDOWN => RemoteError::Lockdown { server },
             code::CONFLICT | code::TOO_MANY => RemoteError::Busy { server, message },
+            // Our agent names the engine's own error.
+            _ if is_in_the_way(response) => RemoteError::Busy { server, message },
             code => RemoteError::Refused { server, action: action.to_owned(), code, message },
         }
         .into()
@@ -155,6 +157,12 @@ impl Remote {
         let (server, problem) = (self.server.clone(), problem.to_owned());
         RemoteError::OutcomeUnknown { server, action: action.to_owned(), problem }.into()
     }
+}
+
+/// Whether something of that name, or another backup, is in the way.
+fn is_in_the_way(response: &Response) -> bool {
+    let code = response.data.get("code").and_then(|code| code.as_str());
+    code.is_some_and(|code| ["source_busy", "already_exists", "name_busy"].contains(&code))
 }
 
 /// Getting a broken line back.

@@ -13,7 +13,7 @@ use crate::archive::metadata::Metadata;
 use crate::error::{Error, Result};
 use crate::job::{Event, Job, Phase, PlannedPhase};
 use crate::names::{ARCHIVE_SUFFIX, BackupName};
-use crate::protocol::{Broadcast, GenerateBackup, GeneratedBackup, action};
+use crate::protocol::{Broadcast, GenerateBackup, GeneratedBackup, Response, action, code};
 use crate::warning::{Warning, WarningCode};
 
 /// What a server has made. Paths are the server's, as it tells them.
@@ -28,6 +28,8 @@ pub struct OnServer {
     pub key_path: String,
     /// The archive's metadata.
     pub metadata: Metadata,
+    /// Why it must not be relied on, in the server's words: it lacks most contents.
+    pub incomplete: Option<String>,
     /// What a person should know.
     pub warnings: Vec<Warning>,
     /// How long it took, in seconds.
@@ -59,11 +61,15 @@ impl Remote {
             patience: None,
         };
         let mut hear = |broadcast| progress.hear(broadcast);
-        let work = self.ask(asking, &mut hear, job);
+        let work = self.response(&asking, &mut hear, job);
         let response = Self::staying_signed_in(&*dial, framing, session, work).await?;
         if listens {
             // Broadcasts are binary messages, and so are the pieces of a file: what listens must not download.
             self.connection = None;
+        }
+        let incomplete = incomplete(&response);
+        if response.code != code::OK && incomplete.is_none() {
+            return Err(self.refusal(action::GENERATE_BACKUP, &response));
         }
         let generated: GeneratedBackup<Metadata> = serde_json::from_value(response.data)
             .map_err(|_| self.odd("the answer to generate_backup has another shape"))?;
@@ -77,6 +83,7 @@ impl Remote {
             archive_path: cleaned(&generated.archive_path),
             key_path: cleaned(&generated.key_path),
             metadata: generated.metadata,
+            incomplete,
             warnings,
             duration_seconds: waiting::unix_now() - started,
         })
@@ -176,6 +183,12 @@ impl<'a> Progress<'a> {
         self.job.settle();
         std::mem::take(&mut self.warnings)
     }
+}
+
+/// Our agent's words where it has written a backup and does not call it one.
+fn incomplete(response: &Response) -> Option<String> {
+    let text = |name: &str| response.data.get(name).and_then(|value| value.as_str());
+    (text("code") == Some("incomplete")).then(|| cleaned(text("error").unwrap_or(&response.message)))
 }
 
 fn sum(phases: &[PlannedPhase]) -> u64 {

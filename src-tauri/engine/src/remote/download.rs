@@ -14,12 +14,13 @@ use super::waiting::{blocking, unix_now};
 use crate::archive::destination::{Claim, Place, Published};
 use crate::archive::key::KeyFile;
 use crate::archive::metadata::Metadata;
-use crate::create::{Destination, folder_moved, key_dir, orphaned_key, refuse_unmounted};
+use crate::create::{Destination, Outcome, folder_moved, key_dir, orphaned_key, refuse_unmounted};
 use crate::error::{Error, RemoteError, Result};
 use crate::job::{Job, Phase};
 use crate::names::BackupName;
 use crate::protocol::{DeleteBackup, Part, action, code};
-use crate::verify::{Verification, verify_unpublished};
+use crate::server_data::is_incomplete;
+use crate::verify::{FindingCode, Verification, verify_unpublished};
 use crate::volume;
 use crate::warning::Warning;
 
@@ -42,6 +43,11 @@ pub struct FetchedCopy {
     pub metadata: Option<Metadata>,
     /// What checking it found: it was read back from this computer's disk before it got its name.
     pub verification: Verification,
+    /// How it ended: incomplete where it lacks so many contents that it must not be relied on.
+    pub outcome: Outcome,
+    /// Contents that the archive lacks.
+    #[ts(type = "number")]
+    pub contents_missing: u64,
     /// Whether the key lies in the archive's folder.
     pub key_beside_archive: bool,
     /// What a person should know.
@@ -147,16 +153,37 @@ fn commit(
         archive_size: verification.archive_size,
         archive_sha256: verification.archive_sha256.clone(),
         metadata: verification.metadata.clone(),
+        outcome: Outcome::Done,
+        contents_missing: missing(&verification),
         verification,
         key_beside_archive: volume::is_same_folder(&destination.archive_dir, key_dir(destination)),
         warnings: claim.orphaned_keys().iter().map(|path| orphaned_key(path)).collect(),
     };
     copy.tell_where(claim.publish()?);
+    copy.outcome = copy.ending();
     copy.warnings.iter().for_each(|warning| job.warn(warning));
     Ok(copy)
 }
 
+/// Contents that the archive never held. Where there are more findings than are listed, the further ones are such.
+fn missing(verification: &Verification) -> u64 {
+    let listed = verification.findings.iter().filter(|finding| finding.code == FindingCode::ContentMissing).count();
+    let unlisted = verification.findings_total.saturating_sub(verification.findings.len() as u64);
+    if listed > 0 { listed as u64 + unlisted } else { 0 }
+}
+
 impl FetchedCopy {
+    fn ending(&self) -> Outcome {
+        let files = self.metadata.as_ref().map_or(0, |metadata| metadata.files_count);
+        if is_incomplete(self.contents_missing, files) {
+            Outcome::Incomplete
+        } else if self.verification.has_warnings() || !self.warnings.is_empty() {
+            Outcome::DoneWithWarnings
+        } else {
+            Outcome::Done
+        }
+    }
+
     fn tell_where(&mut self, published: Published) {
         for (file, path) in [(published.archive, &mut self.archive_path), (published.key, &mut self.key_path)] {
             *path = file.path;

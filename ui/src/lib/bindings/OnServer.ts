@@ -23,6 +23,10 @@ key_path: string,
  */
 metadata: Metadata, 
 /**
+ * Why it must not be relied on, in the server's words: it lacks most contents.
+ */
+incomplete: string | null, 
+/**
  * What a person should know.
  */
 warnings: Array<Warning>, 
