@@ -141,6 +141,8 @@ fn a_failure_is_a_document_with_code_message_advice_and_params() {
         assert!(error["params"].is_object());
         assert_eq!(document.as_object().unwrap().len(), 1, "{document:#}");
     }
+    let message = run(["create", "--json"]).document()["error"]["message"].to_string();
+    assert!(message.contains("--database <FILE>"), "what is missing is named: {message}");
 }
 
 #[test]
@@ -185,12 +187,14 @@ fn who_stops_reading_does_not_break_the_run() {
 }
 
 #[test]
-fn a_document_that_cannot_be_written_is_a_failure() {
+fn a_document_that_cannot_be_written_is_a_failure_and_goes_to_standard_error() {
     let server = Server::whole();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let output = command(server.create_arguments(&["--json"])).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write to standard output"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("cannot write to standard output"), "{told}");
+    assert!(told.contains("\"archive_path\""), "where the backup is must not be lost: {told}");
 }
 
 #[test]

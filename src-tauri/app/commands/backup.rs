@@ -30,7 +30,7 @@ pub(crate) struct BackupRequest {
     scope: RequestedScope,
     /// Read the archive back and check it.
     verify: bool,
-    /// Take a backup that lacks most contents as done.
+    /// Take a backup that lacks many contents as done.
     allow_missing: bool,
     /// Folders outside the server's own from which contents may be read.
     allow_outside: Vec<String>,

@@ -181,7 +181,7 @@ pub(crate) struct CreateArgs {
     /// Do not read the finished archive back
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// Take a backup that lacks most contents as done, with warnings
+    /// Take a backup that lacks many contents as done, with warnings
     #[arg(long)]
     pub(crate) allow_missing: bool,
     /// Also read files below this folder, where the database, config.toml or the link content leads out of the server's

@@ -184,20 +184,31 @@ const BUCKET: &str =
 const ALLOW: &str = "Allow the folders that they lie in (--allow-outside) and back up again. If they are not wanted, use --allow-missing.";
 
 fn incomplete(report: &Report) -> Failure {
-    let missing = show::grouped(report.contents_missing);
+    let lacking = report.contents_missing;
     let of = show::grouped(report.metadata.files_count);
     let below = match &report.missing_below {
         Some(folder) => format!(" below {}", folder.display()),
         None => String::new(),
     };
-    let (outside, advice) = match report.contents_outside {
-        0 if report.contents_in_s3 => (": the server keeps them in S3".to_owned(), BUCKET),
-        0 => (String::new(), MOUNT),
-        all if all == report.contents_missing => (", all of them outside the server's folder".to_owned(), ALLOW),
-        some => (format!(", {} of them outside the server's folder", show::grouped(some)), MOUNT),
+    let outside = report.contents_outside.min(lacking);
+    let advice = match outside {
+        0 if report.contents_in_s3 => BUCKET,
+        // What there is most of is mended first.
+        outside if outside > lacking - outside => ALLOW,
+        _ => MOUNT,
     };
-    let message =
-        format!("the backup is written but incomplete: {missing} of {of} contents are missing{below}{outside}");
+    let where_from = match outside {
+        0 if report.contents_in_s3 => ": the server keeps them in S3".to_owned(),
+        0 => below,
+        all if all == lacking => ": they lie outside the server's folder".to_owned(),
+        some => format!(
+            ": {} outside the server's folder, {} not there or unreadable{below}",
+            show::grouped(some),
+            show::grouped(lacking - some)
+        ),
+    };
+    let lacking = show::grouped(lacking);
+    let message = format!("the backup is written but incomplete: it lacks {lacking} of {of} contents{where_from}");
     let mut failure = Failure::new("incomplete", message, Exit::Incomplete).advise(advice);
     failure.report.params.insert("missing", report.contents_missing.to_string());
     failure.report.params.insert("files", report.metadata.files_count.to_string());

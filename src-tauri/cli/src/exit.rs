@@ -38,14 +38,14 @@ pub(crate) enum Exit {
 /// Every exit code with its meaning, in ascending order.
 pub(crate) const TABLE: [(Exit, &str); 13] = [
     (Exit::Done, "done; warnings, if any, are printed"),
-    (Exit::Failed, "failed; nothing is left behind"),
+    (Exit::Failed, "failed; nothing was written, unless the message says so"),
     (Exit::Usage, "the command line was not understood"),
     (Exit::Warnings, "done with warnings, under --strict"),
     (Exit::WrongKey, "the key is not this archive's, or is no key"),
     (Exit::Damaged, "the archive is damaged or cut off"),
     (Exit::Untrusted, "the server's certificate is not known, or is another than before"),
     (Exit::Credentials, "the server does not take user name, password or second factor"),
-    (Exit::Incomplete, "the backup is written, but lacks most contents"),
+    (Exit::Incomplete, "the backup is written, but all contents, or at least ten and 5 %, are missing"),
     (Exit::HungUp, "its terminal was closed (SIGHUP); cleaned up"),
     (Exit::Interrupted, "interrupted (Ctrl-C, SIGINT); cleaned up"),
     (Exit::Quit, "quit (SIGQUIT); cleaned up"),

@@ -92,8 +92,10 @@ fn refuse(error: &clap::Error) -> Exit {
     let text = error.render().to_string();
     let shown: Vec<_> = text.trim_end().lines().map(show::line).collect();
     if std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json") {
-        let message = shown.first().map_or("", |line| line.trim_start_matches("error: "));
-        output::print_usage_document(message);
+        // What is wrong stands before the first blank line, a list of arguments indented below its sentence.
+        let lines = shown.iter().take_while(|line| !line.trim().is_empty()).map(|line| line.trim());
+        let message = lines.collect::<Vec<_>>().join(" ");
+        output::print_usage_document(message.trim_start_matches("error: "));
     } else {
         let _ = writeln!(io::stderr().lock(), "{}", shown.join("\n"));
     }

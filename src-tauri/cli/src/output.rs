@@ -148,7 +148,12 @@ impl Output {
     }
 
     fn print(&self, text: &str) {
-        self.note(writeln!(io::stdout().lock(), "{text}"));
+        let written = writeln!(io::stdout().lock(), "{text}");
+        if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            // A disk that is full must not be why nobody learns where a backup is.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+        self.note(written);
     }
 
     fn flush(&self) {

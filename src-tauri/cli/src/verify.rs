@@ -135,9 +135,10 @@ fn findings(verification: &Verification, output: &Output) -> String {
             Severity::Damage => paint.red("damage:"),
             Severity::Warning => paint.yellow("warning:"),
         };
-        let subject = match &finding.subject {
-            Some(subject) => format!("{}: ", show::line(subject)),
-            None => String::new(),
+        let subject = match (&finding.title, &finding.subject) {
+            (Some(title), Some(subject)) => format!("“{}” ({}): ", show::line(title), show::line(subject)),
+            (Some(only), None) | (None, Some(only)) => format!("{}: ", show::line(only)),
+            (None, None) => String::new(),
         };
         text.push_str(&format!("\n  {severity} {subject}{}", show::line(&finding.reason)));
     }

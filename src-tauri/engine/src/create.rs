@@ -52,7 +52,7 @@ pub struct Options {
     pub scope: Scope,
     /// Read the finished archive back and check it. On by default.
     pub verify: bool,
-    /// Take a backup that lacks most contents as done with warnings, not as incomplete.
+    /// Take a backup that lacks many contents as done with warnings, not as incomplete.
     pub allow_missing: bool,
     /// Folders outside the server's own from which contents may be read, if a row names a file in them.
     pub allow_outside: Vec<PathBuf>,

@@ -136,7 +136,7 @@ fn outcome(report: &Report) -> String {
     }
 }
 
-/// What is the matter with a backup that lacks most contents.
+/// What is the matter with a backup that lacks many contents.
 pub(super) fn incomplete(report: &Report) -> String {
     format!(
         "the backup is written but incomplete: {} of {} contents are missing; is the disk that holds them mounted?",

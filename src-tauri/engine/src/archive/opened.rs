@@ -85,6 +85,7 @@ impl Opened {
             flaws: Vec::new(),
             is_complete: true,
         };
+        opened.check_size(on_damage)?;
         opened.walk(on_damage, job)?;
         Ok(opened)
     }
@@ -225,6 +226,22 @@ impl Opened {
     /// That the member `name` is not what was written.
     pub(crate) fn damaged(&self, name: &str, problem: &str) -> Error {
         Error::Damaged { archive: self.path.clone(), problem: format!("{}: {problem}", shown(name)) }
+    }
+
+    /// Holds the archive's size against the key file's, which costs no reading.
+    fn check_size(&mut self, on_damage: OnDamage) -> Result<()> {
+        let size = self.size();
+        let Some(written) = self.key.archive_size.filter(|&written| written != size) else { return Ok(()) };
+        let problem = format!("it has {size} bytes; the key file says {written}");
+        let archive = self.path.clone();
+        match on_damage {
+            OnDamage::Refuse if size < written => Err(Error::Truncated { archive, problem }),
+            OnDamage::Refuse => Err(Error::Damaged { archive, problem }),
+            OnDamage::Keep => {
+                self.flaws.push(problem);
+                Ok(())
+            }
+        }
     }
 
     fn walk(&mut self, on_damage: OnDamage, job: &Job) -> Result<()> {

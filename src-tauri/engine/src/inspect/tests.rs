@@ -104,6 +104,18 @@ fn damage_that_stands_in_the_way_is_an_error_of_its_kind() {
 }
 
 #[test]
+fn an_archive_that_has_not_the_size_that_the_key_file_records_is_not_passed_off_as_the_one_meant() {
+    let folder = tempdir().unwrap();
+    let path = SmallServer::new().whole().write(folder.path(), true);
+    let whole = std::fs::read(&path).unwrap();
+    // The end marker's zeros go on for some blocks: without the last of them every member is still there.
+    std::fs::write(&path, &whole[..whole.len() - 32]).unwrap();
+    assert!(matches!(inspect(&path, None), Err(Error::Truncated { .. })));
+    std::fs::write(&path, [&whole[..], &[0; 16]].concat()).unwrap();
+    assert!(matches!(inspect(&path, None), Err(Error::Damaged { .. })));
+}
+
+#[test]
 fn the_archive_of_a_real_server_is_looked_into() {
     let Some(folder) = crate::verify::tests::real_data() else { return };
     let inspection = inspect(&folder.join("golden.cfms.enc"), None).unwrap();

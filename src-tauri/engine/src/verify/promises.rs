@@ -18,16 +18,16 @@ pub(super) const NOT_HELD: &str = "the archive does not hold this content";
 /// What a manifest says about what is not there; fingerprints, sorted.
 #[derive(Default)]
 pub(super) struct Promises {
-    /// Names of members that it promises all the same.
-    absent: Vec<Fingerprint>,
+    /// Names of members that are not there, or not as it says.
+    broken: Vec<Fingerprint>,
     /// Ids of contents that it says are missing.
     missing: Vec<Fingerprint>,
 }
 
 impl Promises {
-    /// Whether the member `name` was promised and is not there.
+    /// Whether the member `name` was promised and is not there, or is another one.
     pub(super) fn broken_for(&self, name: &str) -> bool {
-        self.absent.binary_search(&fingerprint(name.as_bytes())).is_ok()
+        self.broken.binary_search(&fingerprint(name.as_bytes())).is_ok()
     }
 
     /// Whether the manifest says that the content `file_id` is missing, or stored in part.
@@ -63,7 +63,7 @@ impl<'a> HeldAgainst<'a> {
     /// All of the manifest has been read, and `facts` are the rest of it. Returns the promises, and the numbers of the
     /// members that it does not know.
     pub(super) fn finish(mut self, facts: &ManifestFacts) -> (Promises, impl Iterator<Item = usize> + use<>) {
-        self.promises.absent.sort_unstable();
+        self.promises.broken.sort_unstable();
         self.promises.missing.sort_unstable();
         self.tell_of_missing(facts);
         if let Some((index, _)) = self.inventory.find(manifest::NAME) {
@@ -100,18 +100,24 @@ impl<'a> HeldAgainst<'a> {
 impl ManifestVisitor for HeldAgainst<'_> {
     fn member(&mut self, promised: Promised) {
         let name = promised.name.as_str();
-        let Some((index, first)) = self.inventory.find(name) else {
-            self.findings.damage(FindingCode::Manifest, Some(name), "the manifest promises it, and it is not there");
-            self.promises.absent.push(fingerprint(name.as_bytes()));
-            return;
+        let found = self.inventory.find(name);
+        let broken = match found {
+            None => Some("the manifest promises it, and it is not there".to_owned()),
+            Some((_, first)) if first.size != promised.size => {
+                Some(format!("it has {} bytes; the manifest says {}", first.size, promised.size))
+            }
+            Some((_, first)) if first.sha256 != promised.sha256 => {
+                Some("its bytes are not those that the manifest says".to_owned())
+            }
+            Some(_) => None,
         };
-        if first.size != promised.size {
-            let reason = format!("it has {} bytes; the manifest says {}", first.size, promised.size);
+        if let Some(reason) = broken {
             self.findings.damage(FindingCode::Manifest, Some(name), &reason);
-        } else if first.sha256 != promised.sha256 {
-            self.findings.damage(FindingCode::Manifest, Some(name), "its bytes are not those that the manifest says");
+            self.promises.broken.push(fingerprint(name.as_bytes()));
         }
-        self.announce(index);
+        if let Some((index, _)) = found {
+            self.announce(index);
+        }
     }
 
     fn missing(&mut self, missing: Missing) {

@@ -107,6 +107,14 @@ fn what_contradicts_the_manifest_is_damage() {
     assert_eq!(short(&found(&other_digest, true)), [(FindingCode::Manifest, Some("files/f1"))]);
     let other_size = server.forge().manifest(|m| m["members"][4]["size"] = json!(4)).end();
     assert_eq!(short(&found(&other_size, true)), [(FindingCode::Manifest, Some("files/f1"))]);
+    let mut changed = server.forge().manifest(|_| {}).end();
+    let content = changed.tar.windows(5).position(|bytes| bytes == b"first").expect("the content of f1");
+    changed.tar[content] ^= 1;
+    assert_eq!(
+        short(&found(&changed, true)),
+        [(FindingCode::Manifest, Some("files/f1"))],
+        "nothing is said of the server's own SHA-256, which was right"
+    );
     let unannounced = server.forge().unannounced("files/extra", b"x").manifest(|_| {}).end();
     assert_eq!(short(&found(&unannounced, true)), [(FindingCode::Manifest, Some("files/extra"))]);
     let mut promised = server.forge();

@@ -30,7 +30,7 @@ scope: Scope,
  */
 verify: boolean, 
 /**
- * Take a backup that lacks most contents as done.
+ * Take a backup that lacks many contents as done.
  */
 allow_missing: boolean, 
 /**
