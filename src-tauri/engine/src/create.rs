@@ -279,6 +279,7 @@ pub(crate) fn refuse_unmounted(destination: &Destination) -> Result<()> {
 /// Refuses folders below unmounted mount points, and says whether the archive would lie on the server's own disk.
 fn check_disks(source: &ServerData, destination: &Destination, options: &Options) -> Result<bool> {
     refuse_unmounted(destination)?;
+    outputs(destination).into_iter().try_for_each(|dir| source.refuse_led_astray(dir))?;
     let archive_dir = destination.archive_dir.as_path();
     let same_disk = volume::same_disk(archive_dir, source.root());
     if same_disk && options.require_other_disk {

@@ -136,10 +136,11 @@ impl Table {
             }
         }
         let mut found = declared_columns(connection, known.name)?;
-        let rowid = ["rowid", "_rowid_", "oid"]
-            .into_iter()
-            .find(|rowid| !found.iter().any(|(name, _)| name.eq_ignore_ascii_case(rowid)))
-            .unwrap_or("rowid");
+        let mut names = ["rowid", "_rowid_", "oid"].into_iter();
+        let Some(rowid) = names.find(|rowid| !found.iter().any(|(name, _)| name.eq_ignore_ascii_case(rowid))) else {
+            missing.push(format!("row numbers in the table {} (its columns take all names for them)", known.name));
+            return Ok(None);
+        };
 
         let mut columns = Vec::new();
         let mut take = |wanted: &str| {

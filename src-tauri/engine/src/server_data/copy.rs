@@ -18,10 +18,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
-use super::open_nonblocking;
+use super::open_unlinked;
 use super::private_folder::{self, PrivateFolder, Room};
 use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
@@ -39,6 +40,10 @@ const STEP: u64 = 16 * 1024 * 1024;
 const ATTEMPTS: u32 = 5;
 /// Bytes beside the database's own size that must be free for the copy.
 const SPARE: u64 = 4 * 1024 * 1024;
+
+/// Bytes that one value may have. A server takes messages of 1 MiB, so its texts are shorter; a larger one would be in memory
+/// several times over.
+const MAX_VALUE: i32 = 16 * 1024 * 1024;
 
 /// One connection on a source at a time in this process, and none while plain handles of it are opened and closed: closing
 /// one would drop the locks of the other (POSIX wants it so).
@@ -83,6 +88,10 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
             Error::PermissionDenied { action: "read", path }
         }
         Some(ErrorCode::OperationInterrupted) => Error::Cancelled,
+        Some(ErrorCode::TooBig) => Error::DatabaseDamaged {
+            path,
+            problem: "one of its texts is larger than 16 MiB, which no server writes".to_owned(),
+        },
         Some(ErrorCode::DiskFull) => Error::NoSpace { path: private_folder::base(), needed: None, available: None },
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             Error::Io { action: "read", path, source: io::Error::other(problem) }
@@ -95,6 +104,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
 pub(super) fn open_connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     Ok(connection)
@@ -241,17 +251,7 @@ impl Copy<'_> {
 
     fn copy_companion(&mut self, suffix: &str) -> Result<()> {
         let path = self.files.beside(suffix);
-        // A pipe would be waited for, and a link may lead anywhere: SQLite makes neither.
-        match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_file() => {}
-            Ok(_) => {
-                let problem = format!("{} is not a regular file", path.display());
-                return Err(Error::DatabaseDamaged { path: self.files.named.clone(), problem });
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Error::io("read", path, error)),
-        }
-        match open_nonblocking(&path) {
+        match open_unlinked(&path) {
             Ok(file) => self.copy_file(&file, &self.folder.beside_database(suffix)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", path, error)),

@@ -10,6 +10,7 @@
 //! [`Contents`] opens what the rows name, and never anything else.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
@@ -55,6 +56,7 @@ pub(crate) use contents::{Contents, OpenContent};
 pub(crate) use lock::SourceLock;
 pub(crate) use missing::{MissingBelow, is_incomplete};
 use own::Own;
+use owner::Owner;
 pub(crate) use policy::PasswordPolicy;
 pub(crate) use refusal::{IN_S3, Refusal};
 pub(crate) use server_files::ServerFile;
@@ -94,7 +96,18 @@ impl ServerData {
             None => config.database(&root),
         };
         match fs::metadata(&database) {
-            Ok(found) if found.is_file() => Ok(Self { root, database, config }),
+            Ok(found) if found.is_file() => {
+                let opens_it = |owner: &Owner| owner.acting(|| File::open(&database).is_ok()).unwrap_or(false);
+                let unreadable = |e| Error::io("read", &database, e);
+                if !Owner::may_have(&root, &database, opens_it).map_err(unreadable)? {
+                    return Err(led_astray(
+                        "read",
+                        database,
+                        "it lies outside the server's folder, whose owner may not read it; name the database file itself",
+                    ));
+                }
+                Ok(Self { root, database, config })
+            }
             Ok(_) => Err(Error::NotCfms { path: database, missing: "it is not a file".to_owned() }),
             Err(_) if !config.names_database() && !database.exists() => {
                 let name = database.file_name().unwrap_or_default().display();
@@ -132,6 +145,24 @@ impl ServerData {
     /// Those of a backup's snapshot: a database that is locked, damaged, unreadable or not a CFMS server's.
     pub fn survey(&self, allow_outside: &[PathBuf], server_stopped: bool, job: &Job) -> Result<Survey> {
         survey::survey(self, allow_outside, server_stopped, job)
+    }
+
+    /// Refuses an output folder in the server's own that really lies elsewhere, in a folder that is not its owner's: a link
+    /// of his must not decide where root writes.
+    pub(crate) fn refuse_led_astray(&self, dir: &Path) -> Result<()> {
+        let Some(there) = dir.ancestors().find(|there| there.exists()) else { return Ok(()) };
+        if !there.starts_with(&self.root) {
+            return Ok(());
+        }
+        let is_his = |owner: &Owner| fs::metadata(there).is_ok_and(|found| found.uid() == owner.user());
+        match Owner::may_have(&self.root, there, is_his).map_err(|e| Error::io("look at", there, e))? {
+            true => Ok(()),
+            false => Err(led_astray(
+                "write",
+                dir.to_path_buf(),
+                "a link leads out of the server's folder to one that is not its owner's; choose the output folder itself",
+            )),
+        }
     }
 
     /// Keeps other backups of this server waiting until the lock is dropped.
@@ -186,11 +217,22 @@ impl ServerData {
     }
 }
 
+fn led_astray(action: &'static str, path: PathBuf, problem: &'static str) -> Error {
+    Error::Io { action, path, source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, problem) }
+}
+
 /// Opens a file for reading without waiting for the other end of a pipe.
 fn open_nonblocking(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     // The flags of open(2) are small positive numbers.
+    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Opens the file `path` in the same way, unless it is a link.
+fn open_unlinked(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NOFOLLOW;
     File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 

@@ -6,7 +6,9 @@
 //! put in a file's place between a check and the opening.
 
 use std::io;
+use std::path::Path;
 
+use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 
 /// The owner of a data folder, where this process may read more than he.
@@ -25,6 +27,18 @@ impl Owner {
         }
         let found = folder.dir_metadata()?;
         Ok((found.uid() != 0).then(|| Self::of(found.uid())))
+    }
+
+    /// Whether `path` may be used for the owner of `folder`: it really lies in that folder, links followed, or `is_his` says
+    /// that he could use it himself, or this process may do no more than he.
+    pub(super) fn may_have(folder: &Path, path: &Path, is_his: impl FnOnce(&Self) -> bool) -> io::Result<bool> {
+        let Some(owner) = Self::to_ask(&Dir::open_ambient_dir(folder, ambient_authority())?)? else { return Ok(true) };
+        Ok(path.canonicalize()?.starts_with(folder.canonicalize()?) || is_his(&owner))
+    }
+
+    /// His number.
+    pub(super) fn user(&self) -> u32 {
+        self.user
     }
 
     /// Does `act`, in this thread, with the owner's rights to files and no others.

@@ -28,9 +28,13 @@ impl Snapshot {
                     Ok(None) => break,
                     Ok(Some(row)) => problems.extend(row.get::<_, String>(0)?.lines().map(str::to_owned)),
                     Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Err(error)?,
-                    // It could not even look on.
+                    // It could not even look on: because of the pages, or of what the schema has it compute.
                     Err(error) => {
-                        problems.push(error.to_string());
+                        let is_of_pages = matches!(
+                            error.sqlite_error_code(),
+                            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
+                        );
+                        problems.extend(is_of_pages.then(|| error.to_string()));
                         break;
                     }
                 }

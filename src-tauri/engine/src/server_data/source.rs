@@ -77,7 +77,10 @@ impl DatabaseFiles {
 
     /// How it is written, by its header and by what lies beside it. `main` is the database, open and locked: the mode
     /// cannot change then.
+    ///
+    /// Companions that SQLite did not make are refused here, before it opens the database and with it all of them.
     pub(super) fn mode(&self, main: &File) -> Result<Mode> {
+        self.refuse_odd_companions()?;
         let mut header = [0; 20];
         main.read_exact_at(&mut header, 0).map_err(|e| match e.kind() {
             ErrorKind::UnexpectedEof => self.not_cfms("it is no SQLite database: it is too short"),
@@ -97,6 +100,22 @@ impl DatabaseFiles {
     /// Refuses what cannot be a database, with the reason.
     pub(super) fn not_cfms(&self, missing: &str) -> Error {
         Error::NotCfms { path: self.named.clone(), missing: missing.to_owned() }
+    }
+
+    /// A pipe would be waited for, and a link may lead anywhere: SQLite makes neither.
+    fn refuse_odd_companions(&self) -> Result<()> {
+        for path in [JOURNAL, WAL, SHM].map(|suffix| self.beside(suffix)) {
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_file() => {}
+                Ok(_) => {
+                    let problem = format!("{} is not a regular file", path.display());
+                    return Err(Error::DatabaseDamaged { path: self.named.clone(), problem });
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("read", path, error)),
+            }
+        }
+        Ok(())
     }
 
     fn is_shm_alive(&self) -> bool {

@@ -45,6 +45,37 @@ fn reopened(snapshot: &Snapshot) -> (TempDir, Connection) {
     (scratch, connection)
 }
 
+#[test]
+fn a_pipe_or_a_link_beside_the_database_is_refused_and_not_waited_for() {
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let server = Server::with("SELECT 1");
+        let beside = server.path(&format!("app.db{suffix}"));
+        nix::unistd::mkfifo(&beside, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        assert_eq!(refusal(&server).code(), Code::DatabaseDamaged, "{suffix}");
+        fs::remove_file(&beside).expect("the pipe");
+        std::os::unix::fs::symlink("/etc/passwd", &beside).expect("a link");
+        assert_eq!(refusal(&server).code(), Code::DatabaseDamaged, "{suffix}");
+    }
+}
+
+#[test]
+fn a_text_that_no_server_could_have_written_is_refused_before_it_fills_the_memory() {
+    let server = Server::with("INSERT INTO documents VALUES ('d', CAST(zeroblob(200000000) AS TEXT), 1.0, NULL)");
+    let snapshot = server.open().snapshot(false, &[], &Job::silent());
+    let outcome = snapshot.and_then(|snapshot| snapshot.write_documents(&mut std::io::sink(), &Job::silent()));
+    let refused = outcome.expect_err("a refusal");
+    assert!(refused.to_string().contains("larger than 16 MiB"), "{refused}");
+}
+
+#[test]
+fn what_a_schema_computes_wrongly_is_no_damage_and_a_table_without_row_numbers_is_none_of_a_server() {
+    let computed = "INSERT INTO users VALUES ('u', ''); \
+                    ALTER TABLE users ADD COLUMN g TEXT GENERATED ALWAYS AS (abs(-9223372036854775808)) VIRTUAL";
+    assert_eq!(Server::with(computed).snapshot().damage().expect("a check"), None);
+    let unnumbered = ["rowid", "oid", "_rowid_"].map(|name| format!("ALTER TABLE documents ADD COLUMN {name} TEXT;"));
+    assert_eq!(refusal(&Server::with(&unnumbered.concat())).code(), Code::NotCfms);
+}
+
 /// Starts a Python process that works on the database and waits until it says `ready`.
 fn start(program: &str, server: &Server) -> Option<Child> {
     let mut child = python(program, &[&server.path("app.db")])?

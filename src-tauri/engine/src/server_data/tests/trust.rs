@@ -48,6 +48,31 @@ fn mode(path: impl AsRef<Path>, mode: u32) {
 }
 
 #[test]
+fn root_takes_no_database_that_the_folders_owner_may_not_read_and_writes_nowhere_that_his_links_lead() {
+    let Some(server) = owned_server() else { return };
+    let secret = server.put_outside("roots/app.db", 0o600);
+    fs::copy(server.path("app.db"), &secret).expect("a database of root's");
+    mode(server.outside("roots"), 0o700);
+    fs::remove_file(server.path("app.db")).expect("his own");
+    symlink(&secret, server.path("app.db")).expect("a link");
+    let refused = ServerData::open(&server.root).expect_err("a refusal");
+    assert!(refused.to_string().contains("whose owner may not read it"), "{refused}");
+    ServerData::open(&secret).expect("named by root it is root's wish");
+
+    let Some(server) = owned_server() else { return };
+    let data = server.open();
+    let elsewhere = server.outside("elsewhere");
+    fs::create_dir(&elsewhere).expect("a folder of root's");
+    symlink(&elsewhere, server.path("content")).expect("a link");
+    let backups = server.path("content/backups");
+    let refused = data.refuse_led_astray(&backups).expect_err("a refusal");
+    assert!(refused.to_string().contains("not its owner's"), "{refused}");
+    data.refuse_led_astray(&elsewhere).expect("chosen by root");
+    chown(&elsewhere, Some(OWNER), Some(OWNER)).expect("his own disk");
+    data.refuse_led_astray(&backups).expect("his own");
+}
+
+#[test]
 fn no_content_is_a_file_of_the_servers_own_by_whatever_path() {
     let server = Server::with("SELECT 1");
     server.put("config.toml", "[server]\nssl_keyfile = 'tls/key.pem'\n");
