@@ -106,7 +106,7 @@ describe("before a backup", () => {
     );
     const box = await found("allow-missing");
     expect(shown("start")).toHaveAttribute("aria-disabled", "true");
-    expect(shown("start-state")).toHaveTextContent("Most contents are missing");
+    expect(shown("start-state")).toHaveTextContent("Too many contents are missing");
     await application.user.click(box);
     const backup = await begin(application);
     expect(backup.request.allow_missing).toBe(true);

@@ -100,6 +100,9 @@ pub struct Report {
     pub archive_path: PathBuf,
     /// The key.
     pub key_path: PathBuf,
+    /// The key file's size in bytes.
+    #[ts(type = "number")]
+    pub key_size: u64,
     /// The archive's metadata.
     pub metadata: Metadata,
     /// What went in.
@@ -205,6 +208,7 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
         backup_name: name.to_owned(),
         archive_path: claim.archive_path(),
         key_path: claim.key_path(),
+        key_size: text.len() as u64,
         metadata: members.metadata().clone(),
         scope: options.scope,
         archive_size: written.size,

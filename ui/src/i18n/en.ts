@@ -86,7 +86,7 @@ export const en = {
     noticed: (value: number) => (value === 1 ? "1 more thing was noticed." : `${n(value)} more things were noticed.`),
     noticedOnly: (value: number) => (value === 1 ? "1 thing was noticed." : `${n(value)} things were noticed.`),
     incomplete: (missing: number, files: number, below: string | null) =>
-      `${bold(n(missing))} of ${count(files, "content is", "contents are")} missing${
+      `${bold(n(missing))} of ${count(files, "content", "contents")} ${missing === 1 ? "is" : "are"} missing${
         below === null ? " on disk" : ` below ${path(below)}`
       }. Is a disk not mounted? A backup without them must not be relied on.`,
     inS3: (missing: number, files: number) =>
@@ -141,7 +141,7 @@ export const en = {
       changed: "The server’s path was changed: press Enter in it to look there.",
       looking: "The server is being looked at.",
       sourceError: "This server cannot be backed up as it is: see above.",
-      incomplete: "Most contents are missing: mount their disk, or tick the box above.",
+      incomplete: "Too many contents are missing: see above, or tick the box there.",
       noFolder: "Choose a folder for the archive.",
       badName: "This name cannot be used: see above.",
       archiveProblem: "The archive cannot go into this folder: see above.",

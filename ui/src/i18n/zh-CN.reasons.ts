@@ -27,6 +27,12 @@ export const reasons: Record<string, string> = {
   "row numbers in the table {} (it is declared WITHOUT ROWID)": "数据表 {1} 的行号（该表声明为 WITHOUT ROWID）",
   "{} is not a regular file": "{1} 不是普通文件",
   "its write-ahead log or journal could not be merged into the copy": "其预写日志或回滚日志无法合并到副本中",
+  "row numbers in the table {} (its columns take all names for them)": "数据表 {1} 的行号（其列占用了行号的全部名称）",
+  "one of its texts is larger than 16 MiB, which no server writes": "其中有一个文本大于 16 MiB，服务器不会写入这样的文本",
+  "it lies outside the server's folder, whose owner may not read it; name the database file itself":
+    "它位于服务器文件夹之外，而该文件夹的所有者无权读取它；请直接指定数据库文件",
+  "a link leads out of the server's folder to one that is not its owner's; choose the output folder itself":
+    "有链接指向服务器文件夹之外、不属于其所有者的文件夹；请直接选择输出文件夹",
   "it is larger than 1 MiB": "大于 1 MiB",
   "it is not UTF-8": "不是 UTF-8 编码",
   "line {}: {}": "第 {1} 行：“{2}”",
@@ -110,6 +116,7 @@ export const reasons: Record<string, string> = {
   "the archive holds a member twice": "归档中有条目重复出现",
   "the archive does not hold this content": "归档中没有该内容",
   "the manifest promises it, and it is not there": "清单中有它，但归档中没有",
+  "it has {} bytes; the key file says {}": "有 {1} 字节，而密钥文件记录为 {2} 字节",
   "it has {} bytes; the manifest says {}": "有 {1} 字节，而清单记录为 {2} 字节",
   "its bytes are not those that the manifest says": "其数据与清单不符",
   "the manifest does not know this member": "清单中没有该条目",

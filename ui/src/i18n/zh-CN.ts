@@ -128,7 +128,7 @@ export const zhCN: Dictionary = {
       changed: "服务器路径已更改：请在其中按 Enter 键查看。",
       looking: "正在查看服务器。",
       sourceError: "此服务器目前无法备份，原因见上。",
-      incomplete: "大部分内容缺失：请挂载其所在磁盘，或勾选上方的选项。",
+      incomplete: "缺失的内容过多：请查看上方说明，或勾选其中的选项。",
       noFolder: "请选择存放归档的文件夹。",
       badName: "此名称不可用，原因见上。",
       archiveProblem: "归档无法写入此文件夹，原因见上。",

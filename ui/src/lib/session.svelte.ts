@@ -119,6 +119,8 @@ export class Session {
   /** After a backup that was done: a name belongs to one backup. */
   finish(): void {
     this.form.chooseName("");
+    // A yes to missing contents was for the backup that is done.
+    this.form.allowMissing = false;
     this.backToForm();
     if (this.form.lookedAt !== null) void this.form.look(this.form.lookedAt);
   }

@@ -118,6 +118,7 @@ export const report: Report = {
   backup_name: "backup_1795500391",
   archive_path: "/media/backup/cfms/backup_1795500391.cfms.enc",
   key_path: "/media/usb-key/backup_1795500391.key",
+  key_size: 265,
   metadata: {
     version: "1.0",
     created_at: MOMENT,

@@ -26,6 +26,10 @@ archive_path: string,
  */
 key_path: string, 
 /**
+ * The key file's size in bytes.
+ */
+key_size: number, 
+/**
  * The archive's metadata.
  */
 metadata: Metadata, 
