@@ -4,7 +4,7 @@
 Times are compared within one run only: each pair of ours and theirs is run one after the other, who begins alternates,
 and the median of the pairs' ratios counts. Sources are read once before, so that both find them in memory, and both sync
 what they write. Prints a table in Markdown; ends with 1 where a limit is missed. Needs about 10 GiB of disk for a while.
-BENCH_ONLY (small, gigabyte, large, documents) chooses, BENCH_PAIRS says how many pairs are run.
+BENCH_ONLY (small, gigabyte, large, documents, looking) chooses, BENCH_PAIRS says how many pairs are run.
 """
 
 import json
@@ -38,6 +38,7 @@ def main():
             "gigabyte": lambda: against_openssl(work, "1 GiB in 64 files", 1.1, lambda root: many_files(root, 64, 16 * MIB)),
             "large": lambda: one_large_file(work),
             "documents": lambda: many_documents(work),
+            "looking": lambda: looking(work),
         }.items():
             if name in os.environ.get("BENCH_ONLY", name):
                 measure()
@@ -153,6 +154,28 @@ def many_documents(work):
     fact("… `verify`: time", f"{verified['seconds']:.1f} s")
     inspected = run(PROGRAM, "inspect", "--quiet", archive)
     fact("… `inspect`: time and peak memory", f"{inspected['seconds']:.2f} s, {inspected['peak_kib'] / 1024:.0f} MiB")
+    shutil.rmtree(server)
+    shutil.rmtree(out)
+
+
+def looking(work):
+    """A list of 100,000 documents, and one document out of 4 GiB."""
+    server, out = work / "server", work / "out"
+    many_files(server, 100_000, 16)
+    create(server, out, "many")
+    for more in ([], ["--json"]):
+        lists = [run("sh", "-c", 'exec "$@" >/dev/null', "sh", PROGRAM, "list", "--tree", out / "many.cfms.enc", *more) for _ in range(5)]
+        what = " ".join(["`list --tree", *more]) + "` of 100,000 documents"
+        limit(what, statistics.median(result["seconds"] for result in lists), 1, " s")
+        limit("… peak memory", round(max(result["peak_kib"] for result in lists) / 1024, 1), 96, " MiB")
+    shutil.rmtree(server)
+    many_files(server, 65, 64)
+    for content in [path for path in (server / "content/files").rglob("*") if path.is_file()][:64]:
+        os.truncate(content, 64 * MIB)
+    create(server, out, "four")
+    small = next(n for n in range(65) if os.path.getsize(server / f"content/files/0000/{n:08d}") == 64)
+    documents = [run("sh", "-c", '"$@" | cat >/dev/null', "sh", PROGRAM, "cat", out / "four.cfms.enc", f"{small:064x}") for _ in range(10)]
+    limit("one document out of 4 GiB", statistics.median(result["seconds"] for result in documents) * 1000, 100, " ms")
     shutil.rmtree(server)
     shutil.rmtree(out)
 

@@ -2,7 +2,7 @@
 
 use cfms_backup::tree::{Document, Entry, Folder, Place, Status};
 use cfms_backup::{Archive, Tree};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::args::ListArgs;
 use crate::exit::Exit;
@@ -15,15 +15,32 @@ use crate::signals::Signals;
 
 /// Floors of a tree that are indented; further ones stand below each other.
 const MAX_INDENT: usize = 40;
+/// Bytes of text that are printed at once.
+const MAX_TEXT: usize = 64 * 1024;
+/// What the place is called that holds what lies in no folder.
+const WITHOUT_FOLDER: &str = "Without a folder";
 
 #[derive(Serialize)]
-struct List {
+struct List<'a> {
     #[serde(flatten)]
     source: Source,
-    entries: Vec<Listed>,
+    entries: Entries<'a>,
 }
 
-/// A line of the list.
+/// What is listed, told one by one: a list of a million documents is not held in memory.
+struct Entries<'a> {
+    archive: &'a Archive,
+    entry: Entry<'a>,
+    with_all_below: bool,
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.walk().map(|(item, _)| Listed::of(self.archive, item)))
+    }
+}
+
+/// A line of the list as data.
 #[derive(Serialize)]
 struct Listed {
     kind: Kind,
@@ -40,8 +57,6 @@ struct Listed {
     revisions: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Content>,
-    #[serde(skip)]
-    depth: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize)]
@@ -51,134 +66,175 @@ enum Kind {
     Document,
 }
 
+/// Something that is listed.
+#[derive(Clone, Copy)]
+enum Item<'t> {
+    Folder(Folder<'t>),
+    WithoutFolder,
+    Document(Document<'t>),
+}
+
 /// Runs the verb.
 pub(crate) fn run(args: &ListArgs, output: &Output, signals: &Signals) -> Result<Answer> {
-    let (_progress, job) = Progress::start(output, signals);
+    let (progress, job) = Progress::start(output, signals);
     let archive = opened::open(&args.archive, output, &job)?;
-    let tree = archive.tree();
-    let entries = match tree.find(args.path.as_deref().unwrap_or("/"))? {
-        Entry::Root => below(&archive, Place::Root, args.tree),
-        Entry::WithoutFolder => below(&archive, Place::WithoutFolder, args.tree),
-        Entry::Folder(folder) => below(&archive, Place::In(folder.index()), args.tree),
-        Entry::Document(document) => vec![Listed::document(&archive, document, 0)],
-    };
-    output.say(&text(&entries, output));
-    let lacks = |entry: &Listed| matches!(entry.content, Some(Content::NeverHeld | Content::Lost));
-    let warned = !archive.flaws().is_empty() || entries.iter().any(lacks);
-    let exit = if warned { Exit::Warnings } else { Exit::Done };
-    Answer::new(&List { source: Source::of(&archive), entries }, exit)
+    drop(progress);
+    let entry = archive.tree().find(args.path.as_deref().unwrap_or("/"))?;
+    let entries = Entries { archive: &archive, entry, with_all_below: args.tree };
+    tell(&entries, output);
+    let lacks = |item| matches!(item, Item::Document(document) if lacks_content(document));
+    let warned = !archive.flaws().is_empty() || entries.walk().any(|(item, _)| lacks(item));
+    output.stream(&List { source: Source::of(&archive), entries });
+    Ok(Answer::told(if warned { Exit::Warnings } else { Exit::Done }))
 }
 
-/// What lies at `place`: folders first, each with what is in it, if that is wanted.
-fn below(archive: &Archive, place: Place, with_all_below: bool) -> Vec<Listed> {
-    let tree = archive.tree();
-    let mut entries = Vec::new();
-    // Not by recursion: how deep the folders of an archive are is the archive's word.
-    let mut open = vec![Open { folders: folders(tree, place), documents: place }];
-    while let Some(top) = open.last_mut() {
-        let documents = top.documents;
-        let next = top.folders.next();
-        let depth = open.len() - 1;
-        match next {
-            Some((entry, inside)) => {
-                entries.push(Listed { depth, ..entry });
-                if with_all_below {
-                    open.push(Open { folders: folders(tree, inside), documents: inside });
-                }
+fn lacks_content(document: Document<'_>) -> bool {
+    document.latest().is_some_and(|latest| latest.size().is_none())
+}
+
+impl<'a> Entries<'a> {
+    /// The items, and how deep each lies below what is listed.
+    fn walk(&self) -> Box<dyn Iterator<Item = (Item<'a>, usize)> + 'a> {
+        let place = match self.entry {
+            Entry::Root => Place::Root,
+            Entry::WithoutFolder => Place::WithoutFolder,
+            Entry::Folder(folder) => Place::In(folder.index()),
+            Entry::Document(document) => return Box::new(std::iter::once((Item::Document(document), 0))),
+        };
+        Box::new(Walk::of(self.archive.tree(), place, self.with_all_below))
+    }
+}
+
+/// A walk through a tree, folders first. Not by recursion: how deep the folders of an archive are is the archive's word.
+struct Walk<'t> {
+    tree: &'t Tree,
+    open: Vec<Box<dyn Iterator<Item = Item<'t>> + 't>>,
+    with_all_below: bool,
+}
+
+impl<'t> Walk<'t> {
+    fn of(tree: &'t Tree, place: Place, with_all_below: bool) -> Self {
+        Self { tree, open: vec![items(tree, place)], with_all_below }
+    }
+}
+
+impl<'t> Iterator for Walk<'t> {
+    type Item = (Item<'t>, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some(item) = self.open.last_mut()?.next() else {
+                self.open.pop();
+                continue;
+            };
+            let depth = self.open.len() - 1;
+            let inside = match item {
+                Item::Folder(folder) => Some(Place::In(folder.index())),
+                Item::WithoutFolder => Some(Place::WithoutFolder),
+                Item::Document(_) => None,
+            };
+            if let Some(inside) = inside.filter(|_| self.with_all_below) {
+                self.open.push(items(self.tree, inside));
             }
-            None => {
-                open.pop();
-                entries.extend(tree.documents_in(documents).map(|document| Listed::document(archive, document, depth)));
-            }
+            return Some((item, depth));
         }
     }
-    entries
 }
 
-/// A place that is being listed.
-struct Open<'t> {
-    folders: Box<dyn Iterator<Item = (Listed, Place)> + 't>,
-    documents: Place,
-}
-
-/// The folders of a place; at the top also the place of what lies in none.
-fn folders(tree: &Tree, place: Place) -> Box<dyn Iterator<Item = (Listed, Place)> + '_> {
-    let folders = tree.folders_in(place).map(|folder| (Listed::folder(folder), Place::In(folder.index())));
+/// What lies at a place; at the top also the place of what lies in no folder.
+fn items(tree: &Tree, place: Place) -> Box<dyn Iterator<Item = Item<'_>> + '_> {
     let lost = Place::WithoutFolder;
     let has_lost = place == Place::Root && tree.folders_in(lost).len() + tree.documents_in(lost).len() > 0;
-    Box::new(folders.chain(has_lost.then(|| (Listed::without_folder(), lost))))
+    let folders = tree.folders_in(place).map(Item::Folder).chain(has_lost.then_some(Item::WithoutFolder));
+    Box::new(folders.chain(tree.documents_in(place).map(Item::Document)))
 }
 
 impl Listed {
-    fn folder(folder: Folder<'_>) -> Self {
-        Self {
-            kind: Kind::Folder,
-            id: Some(folder.id().to_owned()),
-            title: folder.name().to_owned(),
-            path: folder.path(),
-            created_time: Some(folder.created_time()),
-            status: folder.status(),
-            size: None,
-            revisions: None,
-            content: None,
-            depth: 0,
-        }
-    }
-
-    fn without_folder() -> Self {
-        let title = "Without a folder".to_owned();
-        Self {
-            kind: Kind::Folder,
-            id: None,
-            path: title.clone(),
-            title,
-            created_time: None,
-            status: Status::Ordinary,
-            size: None,
-            revisions: None,
-            content: None,
-            depth: 0,
-        }
-    }
-
-    fn document(archive: &Archive, document: Document<'_>, depth: usize) -> Self {
-        let latest = document.latest();
-        Self {
-            kind: Kind::Document,
-            id: Some(document.id().to_owned()),
-            title: document.title().to_owned(),
-            path: document.path(),
-            created_time: Some(document.created_time()),
-            status: document.status(),
-            size: latest.and_then(|latest| latest.size()),
-            revisions: Some(document.revisions().len()),
-            content: Some(opened::content(archive, latest).0),
-            depth,
+    fn of(archive: &Archive, item: Item<'_>) -> Self {
+        match item {
+            Item::Folder(folder) => Self {
+                kind: Kind::Folder,
+                id: Some(folder.id().to_owned()),
+                title: folder.name().to_owned(),
+                path: folder.path(),
+                created_time: Some(folder.created_time()),
+                status: folder.status(),
+                size: None,
+                revisions: None,
+                content: None,
+            },
+            Item::WithoutFolder => Self {
+                kind: Kind::Folder,
+                id: None,
+                title: WITHOUT_FOLDER.to_owned(),
+                path: WITHOUT_FOLDER.to_owned(),
+                created_time: None,
+                status: Status::Ordinary,
+                size: None,
+                revisions: None,
+                content: None,
+            },
+            Item::Document(document) => Self {
+                kind: Kind::Document,
+                id: Some(document.id().to_owned()),
+                title: document.title().to_owned(),
+                path: document.path(),
+                created_time: Some(document.created_time()),
+                status: document.status(),
+                size: document.latest().and_then(|latest| latest.size()),
+                revisions: Some(document.revisions().len()),
+                content: Some(opened::content(archive, document.latest()).0),
+            },
         }
     }
 }
 
-fn text(entries: &[Listed], output: &Output) -> String {
-    if entries.is_empty() {
-        return "nothing is in it".to_owned();
+/// Prints the list for people, many lines at a time.
+fn tell(entries: &Entries<'_>, output: &Output) {
+    if output.telling().json || output.telling().quiet {
+        return;
     }
-    let lines: Vec<_> = entries.iter().map(|entry| line(entry, output)).collect();
-    lines.join("\n")
+    let mut text = String::new();
+    for (item, depth) in entries.walk() {
+        if text.len() > MAX_TEXT {
+            output.say(&std::mem::take(&mut text));
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&line(entries.archive, item, depth, output));
+    }
+    output.say(if text.is_empty() { "nothing is in it" } else { &text });
 }
 
 /// `3.4 MiB  2026-11-23  Budget.xlsx`.
-fn line(entry: &Listed, output: &Output) -> String {
-    let size = match (entry.content, entry.size) {
-        (None, _) => String::new(),
-        (_, Some(size)) => show::short_size(size),
-        (Some(Content::None), None) => "empty".to_owned(),
-        (Some(Content::Lost), None) => "damaged".to_owned(),
-        (Some(_), None) => "missing".to_owned(),
+fn line(archive: &Archive, item: Item<'_>, depth: usize, output: &Output) -> String {
+    let (title, time, status) = match item {
+        Item::Folder(folder) => (folder.name(), folder.created_time(), folder.status()),
+        Item::WithoutFolder => (WITHOUT_FOLDER, f64::NAN, Status::Ordinary),
+        Item::Document(document) => (document.title(), document.created_time(), document.status()),
     };
-    let date = entry.created_time.filter(|time| !time.is_nan()).map(show::time).unwrap_or_default();
+    let size = match item {
+        Item::Document(document) => size(archive, document),
+        _ => String::new(),
+    };
+    let date = if time.is_nan() { String::new() } else { show::time(time) };
     let date = date.get(..10).unwrap_or(&date);
-    let title = show::line(&entry.title);
-    let title = if entry.kind == Kind::Folder { output.paint().bold(&format!("{title}/")) } else { title.into_owned() };
-    let mark = opened::mark(entry.status).map(|mark| format!("  ({mark})")).unwrap_or_default();
-    format!("{size:>10}  {date:10}  {:indent$}{title}{mark}", "", indent = 2 * entry.depth.min(MAX_INDENT))
+    let title = show::line(title);
+    let title = match item {
+        Item::Document(_) => title.into_owned(),
+        _ => output.paint().bold(&format!("{title}/")),
+    };
+    let mark = opened::mark(status).map(|mark| format!("  ({mark})")).unwrap_or_default();
+    format!("{size:>10}  {date:10}  {:indent$}{title}{mark}", "", indent = 2 * depth.min(MAX_INDENT))
+}
+
+fn size(archive: &Archive, document: Document<'_>) -> String {
+    let latest = document.latest();
+    match (latest.and_then(|latest| latest.size()), opened::content(archive, latest).0) {
+        (Some(size), _) => show::short_size(size),
+        (None, Content::None) => "empty".to_owned(),
+        (None, Content::Lost) => "damaged".to_owned(),
+        (None, _) => "missing".to_owned(),
+    }
 }

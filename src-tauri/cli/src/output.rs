@@ -1,7 +1,7 @@
 //! What a run says: results on standard output, warnings and errors on standard error, or one JSON document.
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ impl Answer {
         Ok(Self { document: pretty(document)?, exit })
     }
 
-    /// The answer of a verb that has told all there is.
+    /// The answer of a verb that has told all there is, by [`Output::stream`] for instance.
     pub(crate) fn told(exit: Exit) -> Self {
         Self { document: String::new(), exit }
     }
@@ -102,6 +102,15 @@ impl Output {
             self.flush();
         }
         Ok(())
+    }
+
+    /// With `--json`, a document that is written while it is made, as it may be large.
+    pub(crate) fn stream(&self, document: &impl Serialize) {
+        if self.telling.json {
+            let mut out = Escaping(BufWriter::new(io::stdout().lock()));
+            let written = serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from);
+            self.note(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()));
+        }
     }
 
     /// A warning, for people. With `--json` it is in the document.
@@ -203,6 +212,25 @@ pub(crate) fn print_usage_document(message: &str) {
     let failure = Failure::new("usage", message, Exit::Usage).advise("See: cfms-backup --help");
     // Whoever closed standard output does not read it; the exit code says the same.
     let _ = writeln!(io::stdout().lock(), "{}", failed(&failure));
+}
+
+/// JSON on its way out, with [`show::json`]'s escapes. It comes in whole pieces of text.
+struct Escaping<W>(W);
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        if text.is_ascii() {
+            self.0.write_all(bytes)?
+        } else {
+            self.0.write_all(show::json(text).as_bytes())?
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A table of two columns, indented by two.
