@@ -63,7 +63,7 @@ fn the_copied_command_makes_the_same_backup() {
 #[test]
 fn a_cancelled_backup_leaves_nothing_behind() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(8 << 30);
+    bench.swell(3 << 30);
     let window = bench.open();
     window.click("start");
     until("something is being written", || (!bench.written().is_empty()).then_some(()));
@@ -80,13 +80,16 @@ fn a_cancelled_backup_leaves_nothing_behind() {
 #[test]
 fn a_system_that_shuts_down_finds_the_backup_cleaned_up() {
     let Some(bench) = Bench::new("1M") else { return };
-    bench.swell(8 << 30);
     let window = bench.open();
+    window.wait_until_ready();
+    // The backup waits for it, so that it cannot be done before the signal comes.
+    let database = bench.lock_database();
     window.click("start");
     window.wait_for("progress-percent");
     let process = window.process();
     kill_process(process, Signal::TERM).unwrap();
     until("the program has ended", || (!runs(process)).then_some(()));
+    drop(database);
     assert_eq!(bench.written(), [""; 0]);
     let diary = bench.diary();
     assert!(diary.contains("backup ended, Cancelled"), "{diary}");

@@ -78,9 +78,11 @@ impl Exit {
             Code::WrongKey | Code::KeyFile => Self::WrongKey,
             Code::Damaged | Code::Truncated => Self::Damaged,
             Code::CertificateUnknown | Code::CertificateChanged | Code::CertificateOther => Self::Untrusted,
-            Code::CredentialsRefused | Code::PasswordExpired | Code::SecondFactorWanted | Code::UserInactive => {
-                Self::Credentials
-            }
+            Code::CredentialsRefused
+            | Code::PasswordExpired
+            | Code::SecondFactorWanted
+            | Code::UserInactive
+            | Code::TooManyAttempts => Self::Credentials,
             Code::BadName => Self::Usage,
             Code::Cancelled => Self::Interrupted,
             _ => Self::Failed,

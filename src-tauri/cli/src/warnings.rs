@@ -27,7 +27,7 @@ fn line(warning: &Warning) -> String {
         (Some(title), _, _) => format!(" “{}”", show::line(title)),
         (None, Some(file), _) => format!(" file {}", show::line(file)),
         (None, None, Some(path)) => format!(" {}", show::line(path)),
-        (None, None, None) => String::new(),
+        (None, None, None) => return format!("{}: {}", words(warning.code), show::line(&warning.reason)),
     };
     let path = match (&warning.path, warning.title.is_some() || warning.file_id.is_some()) {
         (Some(path), true) => format!(" ({})", show::line(&shortened(path))),

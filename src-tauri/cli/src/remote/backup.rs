@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cfms_backup::remote::{FetchedCopy, OnServer, Remote, ServerFacts};
-use cfms_backup::{BackupName, Code, Destination, Job, Outcome, Verdict, Warning};
+use cfms_backup::{BackupName, Code, Destination, Job, Metadata, Outcome, Verdict, Warning};
 use serde::Serialize;
 
 use super::{account, connect, quiet_job, tell_warnings};
@@ -22,13 +22,31 @@ use crate::signals::Signals;
 struct Document {
     server: ServerFacts,
     #[serde(flatten)]
-    on_server: Option<OnServer>,
+    on_server: Option<Made>,
     /// The files on this computer.
     copy: Option<FetchedCopy>,
     deleted_from_server: bool,
     warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureReport>,
+}
+
+/// What the server made. Its warnings stand with all others.
+#[derive(Serialize)]
+struct Made {
+    backup_name: String,
+    archive_path: String,
+    key_path: String,
+    metadata: Metadata,
+    incomplete: Option<String>,
+    duration_seconds: f64,
+}
+
+impl Made {
+    fn of(made: OnServer) -> (Self, Vec<Warning>) {
+        let OnServer { backup_name, archive_path, key_path, metadata, incomplete, warnings, duration_seconds } = made;
+        (Self { backup_name, archive_path, key_path, metadata, incomplete, duration_seconds }, warnings)
+    }
 }
 
 /// Has the server make a backup, and fetches it where that was asked for.
@@ -42,14 +60,15 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
     account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let (progress, job) = start(output, signals);
-    let mut made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
+    let made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
         if error.code() == Code::Cancelled {
             output.warn("The server goes on with the backup without you: it will lie on its disk.");
         }
     })?;
+    let (made, warnings) = Made::of(made);
     let mut document = Document {
         server: facts,
-        warnings: std::mem::take(&mut made.warnings),
+        warnings,
         on_server: Some(made),
         copy: None,
         deleted_from_server: false,
@@ -191,7 +210,7 @@ fn tell(document: &Document, output: &Output) {
     output.say(&format!("{head}\n\n{}\n\n{}", table(&here(copy)), notes.join("\n")));
 }
 
-fn there(made: &OnServer) -> Vec<(&'static str, String)> {
+fn there(made: &Made) -> Vec<(&'static str, String)> {
     let metadata = &made.metadata;
     let holds = format!(
         "{}, {}, {}",

@@ -1,5 +1,6 @@
 //! Backups, one at a time, and what is told of the one that runs.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +10,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 use super::Core;
 use crate::create::{Destination, Options, Outcome, Report, Scope, create};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::job::{Canceller, Event, Job};
 use crate::names::BackupName;
-use crate::protocol::action;
+use crate::protocol::{action, code};
 
 /// Events that wait for a listener; of one that is slower the oldest are dropped, which their absolute values heal.
 const WAITING_EVENTS: usize = 64;
@@ -108,24 +109,38 @@ impl Backups {
 pub(super) async fn generate(
     core: Arc<Core>,
     turn: Turn,
-    username: String,
+    (address, username): (IpAddr, String),
     name: Option<BackupName>,
 ) -> Result<Report> {
     let work = tokio::task::spawn_blocking(move || {
         let Turn(_running) = turn;
         let backups = &core.backups;
+        let asked = name.as_ref().map(BackupName::to_string);
         let destination = Destination { archive_dir: backups.folder.clone(), key_dir: None, name };
         let options = Options { scope: backups.scope, ..Options::default() };
         let report = create(&core.source, &destination, &options, &backups.job(&username));
         let report = report.and_then(|report| core.records.add(&report, &username).map(|()| report));
-        let told = match &report {
-            Ok(report) => (200, outcome(report)),
-            Err(error) => (500, error.to_string()),
+        let (code, told) = match &report {
+            Ok(report) => (code_of(report), outcome(report)),
+            Err(error) => (refusal(error), error.to_string()),
         };
-        core.note_end(&username, report.as_ref().ok().map(|report| report.backup_name.clone()), told);
+        let made = report.as_ref().ok().map(|report| report.backup_name.clone());
+        core.note(address, &username, action::GENERATE_BACKUP, made.or(asked).as_deref(), (code, &told));
         report
     });
     work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+/// The code of the answer that tells of a backup that is written. Whoever asks must not take an incomplete one, which is
+/// there and can be fetched, for one to rely on.
+pub(super) fn code_of(report: &Report) -> i64 {
+    if report.outcome == Outcome::Incomplete { code::FAILED } else { code::OK }
+}
+
+/// The code of the answer that tells of a backup that failed.
+pub(super) fn refusal(error: &Error) -> i64 {
+    let is_the_requests = matches!(error.code(), Code::BadName | Code::AlreadyExists | Code::NameBusy);
+    if is_the_requests { code::BAD_REQUEST } else { code::FAILED }
 }
 
 fn outcome(report: &Report) -> String {

@@ -11,7 +11,7 @@ use super::download::Download;
 use super::sign_in::{self, Credentials};
 use super::{Core, rights, shape, unix_now};
 use crate::create::{Outcome, Report};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::names::BackupName;
 use crate::protocol::{
     DownloadStart, GeneratedBackup, PROTOCOL_VERSION, Part, Response, Secret, ServerInfo, action, code, message, wipe,
@@ -244,7 +244,7 @@ async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, n
     };
     let username = account.username.clone();
     core.note(address, &username, action::GENERATE_BACKUP, name.as_ref().map(BackupName::as_str), (0, "begun"));
-    let reply = match backups::generate(Arc::clone(core), turn, username, name).await {
+    let reply = match backups::generate(Arc::clone(core), turn, (address, username), name).await {
         Ok(report) => generated(core, &report),
         Err(error) => not_generated(&error),
     };
@@ -258,9 +258,9 @@ fn generated(core: &Core, report: &Report) -> Reply {
         metadata: report.metadata.clone(),
     };
     let mut reply = Reply::of(&backup, SUCCESS);
+    reply.code = backups::code_of(report);
     if report.outcome == Outcome::Incomplete {
-        // It is there, and can be fetched; but whoever asks must not take it for a backup to rely on.
-        (reply.code, reply.message) = (code::FAILED, message::BACKUP_FAILED.to_owned());
+        reply.message = message::BACKUP_FAILED.to_owned();
         if let Value::Object(data) = &mut reply.data {
             data.insert("error".to_owned(), backups::incomplete(report).into());
             data.insert("code".to_owned(), "incomplete".into());
@@ -270,9 +270,11 @@ fn generated(core: &Core, report: &Report) -> Reply {
 }
 
 fn not_generated(error: &Error) -> Reply {
-    let is_the_requests = matches!(error.code(), Code::BadName | Code::AlreadyExists | Code::NameBusy);
-    let code = if is_the_requests { code::BAD_REQUEST } else { code::FAILED };
-    Reply::new(code, json!({ "error": error.to_string(), "code": error.code() }), message::BACKUP_FAILED)
+    Reply::new(
+        backups::refusal(error),
+        json!({ "error": error.to_string(), "code": error.code() }),
+        message::BACKUP_FAILED,
+    )
 }
 
 async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String, Value>) -> Outcomes {

@@ -28,7 +28,6 @@ use tokio::time::timeout;
 
 use crate::certificate::Fingerprint;
 use crate::error::{Error, Result};
-use crate::protocol::action;
 use crate::server_data::ServerData;
 
 mod audit;
@@ -183,19 +182,6 @@ impl Core {
             backup_name: backup.map(str::to_owned),
             code,
             result: result.to_owned(),
-        });
-    }
-
-    /// Notes how a backup ended, whoever waits for it.
-    fn note_end(&self, username: &str, backup_name: Option<String>, (code, result): (i64, String)) {
-        self.audit.note(Entry {
-            time: unix_now(),
-            address: "-".to_owned(),
-            username: username.to_owned(),
-            action: action::GENERATE_BACKUP.to_owned(),
-            backup_name,
-            code,
-            result,
         });
     }
 }

@@ -94,12 +94,20 @@ impl Records {
         all.iter().find(|record| record.backup_name == backup_name && record.username == username).cloned()
     }
 
-    /// Removes a pair and strikes it off. What is not there any more, or is another file now, is left as it is.
+    /// Removes a pair and strikes it off. Where another file stands under one of its names, neither is touched.
     pub(super) fn remove(&self, record: &Record) -> Result<()> {
         // The archive first: a key without its archive opens nothing, an archive without its key is lost.
-        for made in [&record.archive, &record.key] {
-            if made.is_there() {
-                fs::remove_file(&made.path).map_err(|e| Error::io("remove", &made.path, e))?;
+        let files = [&record.archive, &record.key];
+        if let Some(other) = files.iter().find(|made| made.is_another()) {
+            let source = std::io::Error::other("it was changed since it was made, so it is left as it is");
+            return Err(Error::Io { action: "remove", path: other.path.clone(), source });
+        }
+        for made in files {
+            match fs::remove_file(&made.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &made.path, error));
+                }
+                _ => {}
             }
         }
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,8 +155,9 @@ impl Made {
         Ok(Self { path: path.to_path_buf(), inode, size, modified, sha256 })
     }
 
-    fn is_there(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|found| self.is(&found))
+    /// Whether there is something under its name that is not it.
+    fn is_another(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| !self.is(&found))
     }
 
     fn is(&self, found: &fs::Metadata) -> bool {
