@@ -146,12 +146,18 @@ async fn bring_home(
 ) -> Result<()> {
     let mut copy = server.download(name, destination, job).await?;
     document.warnings.append(&mut copy.warnings);
+    let is_proven = is_proven(&copy);
     document.copy = Some(copy);
-    if delete {
+    // The server's is the only good one until this one is known to be.
+    if delete && is_proven {
         server.delete(name, job).await?;
         document.deleted_from_server = true;
     }
     Ok(())
+}
+
+fn is_proven(copy: &FetchedCopy) -> bool {
+    copy.verification.verdict == Verdict::Verified && copy.outcome != Outcome::Incomplete
 }
 
 /// Tells what was done, and what was not.
@@ -204,6 +210,9 @@ fn tell(document: &Document, output: &Output) {
     }
     notes.push(match document.deleted_from_server {
         true => "The server's own copy is removed.".to_owned(),
+        false if !is_proven(copy) => {
+            "The server's own copy, key included, is kept: the one here is not proven to be whole.".to_owned()
+        }
         false => "The server still has its copy, key included; --delete-from-server removes it.".to_owned(),
     });
     let head = if copy.outcome == Outcome::Incomplete { paint.red(head) } else { paint.green(head) };

@@ -119,7 +119,16 @@ pub(super) async fn generate(
         let destination = Destination { archive_dir: backups.folder.clone(), key_dir: None, name };
         let options = Options { scope: backups.scope, ..Options::default() };
         let report = create(&core.source, &destination, &options, &backups.job(&username));
-        let report = report.and_then(|report| core.records.add(&report, &username).map(|()| report));
+        let report = report.and_then(|report| match core.records.add(&report, &username) {
+            Ok(()) => Ok(report),
+            Err(error) => {
+                // A pair that is nobody's could be neither fetched nor removed.
+                for path in [&report.archive_path, &report.key_path] {
+                    let _ = std::fs::remove_file(path);
+                }
+                Err(error)
+            }
+        });
         let (code, told) = match &report {
             Ok(report) => (code_of(report), outcome(report)),
             Err(error) => (refusal(error), error.to_string()),

@@ -148,7 +148,10 @@ pub(super) async fn answer(core: Arc<Core>, address: IpAddr, question: Question)
     };
     let answer = outcome.unwrap_or_else(Answer::from);
     if ACTIONS.contains(&action) && action != action::SERVER_INFO && !answer.is_noted {
-        let username = question.data.get("username").and_then(Value::as_str).or(question.username.as_deref());
+        let username = match action {
+            action::LOGIN | action::SET_PASSWD => question.data.get("username").and_then(Value::as_str),
+            _ => question.username.as_deref(),
+        };
         let backup = question.data.get("backup_name").and_then(Value::as_str);
         let result = (answer.reply.code, answer.reply.message.as_str());
         core.note(address, username.unwrap_or_default(), action, backup, result);

@@ -83,9 +83,11 @@ impl Records {
         };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         // A pair of that name that was there before has been taken away by somebody.
-        all.retain(|old| old.backup_name != record.backup_name);
-        all.push(record);
-        self.save(&all)
+        let others = all.iter().filter(|old| old.backup_name != record.backup_name).cloned();
+        let with_it: Vec<_> = others.chain([record.clone()]).collect();
+        self.save(&with_it)?;
+        *all = with_it;
+        Ok(())
     }
 
     /// The pair of that name that was made for that user.

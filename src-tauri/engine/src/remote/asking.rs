@@ -169,11 +169,12 @@ fn is_in_the_way(response: &Response) -> bool {
 pub(super) struct Retry {
     server: String,
     failures: usize,
+    is_lost: bool,
 }
 
 impl Retry {
     pub(super) fn new(server: &str) -> Self {
-        Self { server: server.to_owned(), failures: 0 }
+        Self { server: server.to_owned(), failures: 0, is_lost: false }
     }
 
     /// Waits before the next attempt, longer each time.
@@ -182,7 +183,7 @@ impl Retry {
     /// `error` itself, where it is no broken line or was the last of too many.
     pub(super) async fn pause(&mut self, error: Error, job: &Job) -> Result<()> {
         let (Some(problem), Some(&seconds)) = (lost(&error), PAUSES.get(self.failures)) else { return Err(error) };
-        if self.failures == 0 {
+        if !std::mem::replace(&mut self.is_lost, true) {
             job.line(Line::Lost, &self.server, Some(problem.to_owned()));
         }
         self.failures += 1;
@@ -193,9 +194,9 @@ impl Retry {
         unless_stopped(job, pause).await
     }
 
-    /// The line is there again.
+    /// The line is there again. What it broke over may break it again, so the failures still count.
     pub(super) fn found(&mut self, job: &Job) {
-        if std::mem::take(&mut self.failures) > 0 {
+        if std::mem::take(&mut self.is_lost) {
             job.line(Line::Found, &self.server, None);
         }
     }

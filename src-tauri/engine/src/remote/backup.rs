@@ -106,6 +106,10 @@ impl Remote {
     }
 }
 
+/// Phases that a server may plan, and bytes of each: what it says more is not believed.
+const MAX_PHASES: usize = 16;
+const MAX_TOTAL: u64 = 1 << 50;
+
 /// What the agent tells of its work, as one phase of this program's.
 struct Progress<'a> {
     job: &'a Job,
@@ -138,7 +142,7 @@ impl<'a> Progress<'a> {
                 if let Some(item) = item {
                     self.job.aside(item);
                 }
-                self.advance(self.before + bytes.min(self.current));
+                self.advance(self.before.saturating_add(bytes.min(self.current)));
             }
             Some(Event::Warning { warning }) => {
                 self.job.warn(&warning);
@@ -150,7 +154,9 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn replan(&mut self, plan: Vec<PlannedPhase>, snapshot_at: Option<f64>) {
+    fn replan(&mut self, mut plan: Vec<PlannedPhase>, snapshot_at: Option<f64>) {
+        plan.truncate(MAX_PHASES);
+        plan.iter_mut().for_each(|planned| planned.total = planned.total.min(MAX_TOTAL));
         let (total, was) = (sum(&plan), sum(&self.plan));
         self.plan = plan;
         if total == was {
