@@ -84,11 +84,14 @@ impl Identity {
         // The parser's own words might quote the key.
         let secret =
             PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| unusable(key, "it holds no private key".to_owned()))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map(|builder| builder.with_no_client_auth())
             .and_then(|builder| builder.with_single_cert(chain, secret))
             .map_err(|error| unusable(certificate, words(&error)))?;
+        // Tickets would come while a client sends its first request, and there are clients that read and write from two
+        // threads, which not every TLS library bears. Sessions are few and long: nothing is lost without tickets.
+        config.send_tls13_tickets = 0;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Ok(Self { acceptor, fingerprint, path: certificate.to_path_buf() })
     }
