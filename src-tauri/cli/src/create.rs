@@ -127,14 +127,7 @@ fn headline(report: &Report, paint: Paint) -> String {
 }
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
-    let metadata = &report.metadata;
-    let holds = format!(
-        "{}, {}, {}; {} of contents",
-        show::count(metadata.documents_count, "document", "documents"),
-        show::count(metadata.folders_count, "folder", "folders"),
-        show::count(metadata.files_count, "file", "files"),
-        show::short_size(report.content_bytes),
-    );
+    let holds = format!("{}; {} of contents", show::counts(&report.metadata), show::short_size(report.content_bytes));
     let with = match report.scope {
         Scope::WholeServer => format!("users, groups and access rules too{}", server_files(report)),
         Scope::DocumentsOnly => {

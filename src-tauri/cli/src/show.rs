@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cfms_backup::Metadata;
 use cfms_backup::names::is_bidirectional;
 
 /// `text` on one line, with everything that is not plainly visible written as an escape: `\n`, `\u{202e}`.
@@ -23,6 +24,16 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// What an archive holds, as its metadata count it.
+pub(crate) fn counts(metadata: &Metadata) -> String {
+    format!(
+        "{}, {}, {}",
+        count(metadata.documents_count, "document", "documents"),
+        count(metadata.folders_count, "folder", "folders"),
+        count(metadata.files_count, "file", "files"),
+    )
 }
 
 /// `path` as [`line`] shows it.

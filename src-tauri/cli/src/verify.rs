@@ -102,13 +102,7 @@ fn tell(verification: &Verification, output: &Output) {
     };
     let mut text = format!("{verdict} {}", show::path(&verification.archive_path));
     if let Some(metadata) = &verification.metadata {
-        text.push_str(&format!(
-            "\n  {}, {}, {}; begun {}",
-            show::count(metadata.documents_count, "document", "documents"),
-            show::count(metadata.folders_count, "folder", "folders"),
-            show::count(metadata.files_count, "file", "files"),
-            show::time(metadata.created_at),
-        ));
+        text.push_str(&format!("\n  {}; begun {}", show::counts(metadata), show::time(metadata.created_at)));
     }
     text.push_str(&format!(
         "\n  {}, {} of contents, read in {}",

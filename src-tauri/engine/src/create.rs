@@ -5,7 +5,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use serde::Serialize;
 use ts_rs::TS;
@@ -15,6 +15,7 @@ use crate::archive::encrypt::{Encryptor, Written};
 use crate::archive::key::{Key, KeyFile, key_file_text};
 pub use crate::archive::metadata::{Metadata, Scope};
 use crate::archive::tar_writer::{TarWriter, archive_size};
+use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::{Job, Phase};
@@ -399,9 +400,4 @@ fn damaged_database(source: &ServerData, problems: &str) -> Warning {
 
 fn unwritable(error: impl Into<std::io::Error>) -> Error {
     Error::io("write", "the archive", error.into())
-}
-
-/// Unix seconds, with the clock's fraction.
-fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

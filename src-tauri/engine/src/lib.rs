@@ -41,6 +41,7 @@
 pub mod agent;
 mod archive;
 pub mod certificate;
+mod clock;
 pub mod create;
 pub mod error;
 pub mod extract;

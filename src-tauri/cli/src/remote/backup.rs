@@ -221,12 +221,7 @@ fn tell(document: &Document, output: &Output) {
 
 fn there(made: &Made) -> Vec<(&'static str, String)> {
     let metadata = &made.metadata;
-    let holds = format!(
-        "{}, {}, {}",
-        show::count(metadata.documents_count, "document", "documents"),
-        show::count(metadata.folders_count, "folder", "folders"),
-        show::count(metadata.files_count, "file", "files"),
-    );
+    let holds = show::counts(metadata);
     vec![
         ("Name", show::line(&made.backup_name).into_owned()),
         ("Archive", format!("{} (on the server)", show::line(&made.archive_path))),

@@ -23,7 +23,8 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use super::backups::Progress;
 use super::dialogue::{self, Answer, Question, Reply};
 use super::download::{Download, Piece, pieces};
-use super::{Core, limits, rights, sign_in, unix_now};
+use super::{Core, limits, rights, sign_in};
+use crate::clock::unix_now;
 use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::{DownloadEnd, action, code};
 

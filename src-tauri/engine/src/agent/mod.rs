@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::certificate::Fingerprint;
+use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::server_data::ServerData;
 
@@ -239,8 +240,4 @@ async fn check_users(source: ServerData) -> Result<ServerData> {
         Err(error) => Err(error),
     });
     work.await.unwrap_or(Err(Error::Cancelled))
-}
-
-fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

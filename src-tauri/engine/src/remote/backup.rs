@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use ts_rs::TS;
 
+use super::Remote;
 use super::asking::{Asking, PATIENCE, Repeat};
 use super::quoting::cleaned;
 use super::session::nothing;
-use super::{Remote, waiting};
 use crate::archive::metadata::Metadata;
+use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::job::{Event, Job, Phase, PlannedPhase};
 use crate::names::{ARCHIVE_SUFFIX, BackupName};
@@ -47,7 +48,7 @@ impl Remote {
         if !self.backs_up() {
             return Err(self.no_backup_action().into());
         }
-        let started = waiting::unix_now();
+        let started = unix_now();
         job.phase(Phase::ServerWork, None, None)?;
         let listens = self.listen(job).await?;
         let mut progress = Progress::new(fetching, job);
@@ -85,7 +86,7 @@ impl Remote {
             metadata: generated.metadata,
             incomplete,
             warnings,
-            duration_seconds: waiting::unix_now() - started,
+            duration_seconds: unix_now() - started,
         })
     }
 

@@ -20,9 +20,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::dial::{Dial, Stream};
 use super::quoting::{cleaned, quoted};
-use super::waiting::unix_now;
 use crate::archive::key::fill_random;
 use crate::certificate::Certificate;
+use crate::clock::unix_now;
 use crate::error::{Error, RemoteError, Result};
 use crate::hex;
 use crate::protocol::frame::{Frame, Kind};

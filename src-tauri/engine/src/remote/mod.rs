@@ -48,6 +48,7 @@ pub use pins::{KnownServer, KnownServers};
 pub use session::{SignIn, User};
 
 use crate::certificate::Certificate;
+use crate::clock::unix_now;
 use crate::error::Result;
 use crate::job::{Job, Phase};
 use crate::protocol::{LAST_PLAIN_PROTOCOL, ServerInfo, action};
@@ -146,7 +147,7 @@ impl Remote {
     /// A certificate that was trusted stays so when its time is over: they last a year, and the key is the same.
     fn expiry(&self) -> Option<Warning> {
         let certificate = self.certificate.as_ref()?;
-        certificate.has_expired(waiting::unix_now()).then(|| {
+        certificate.has_expired(unix_now()).then(|| {
             Warning::new(
                 WarningCode::CertificateExpired,
                 "the server's certificate has expired; it is the one that is trusted",

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::address::Address;
-use super::waiting::unix_now;
 use crate::certificate::Fingerprint;
+use crate::clock::unix_now;
 use crate::error::{Error, RemoteError, Result};
 
 const VERSION: u32 = 1;

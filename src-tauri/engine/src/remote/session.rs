@@ -14,7 +14,8 @@ use super::asking::{Asking, PATIENCE, Repeat};
 use super::connection::{Connection, Framing};
 use super::dial::Dial;
 use super::quoting::cleaned;
-use super::waiting::{unix_now, unless_stopped};
+use super::waiting::unless_stopped;
+use crate::clock::unix_now;
 use crate::error::{Error, RemoteError, Result};
 use crate::job::Job;
 use crate::protocol::{

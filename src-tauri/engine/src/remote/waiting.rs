@@ -1,7 +1,7 @@
 //! Waiting for a server, and stopping to wait.
 
 use std::future::Future;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -27,11 +27,6 @@ pub(crate) async fn unless_stopped<T>(job: &Job, work: impl Future<Output = Resu
             _ = look.tick() => job.check()?,
         }
     }
-}
-
-/// Unix seconds.
-pub(crate) fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Runs `work`, which blocks, where it keeps nobody waiting.

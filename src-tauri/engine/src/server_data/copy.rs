@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
@@ -26,6 +26,7 @@ use super::open_unlinked;
 use super::private_folder::{self, PrivateFolder, Room};
 use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
+use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::volume;
@@ -124,7 +125,7 @@ impl Copy<'_> {
         let deadline = Instant::now() + PATIENCE;
         for _ in 0..ATTEMPTS {
             let lock = self.lock(deadline)?;
-            let taken_at = now();
+            let taken_at = unix_now();
             let is_copied = match self.files.mode(lock.file())? {
                 Mode::Rollback => self.copy_locked(lock).map(|()| Some(taken_at)),
                 Mode::AbandonedWal => self.copy_abandoned(lock).map(|is_same| is_same.then_some(taken_at)),
@@ -201,7 +202,7 @@ impl Copy<'_> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        let taken_at = now();
+        let taken_at = unix_now();
         Tables::of(&source, &self.files.named)?;
         self.copy_transaction(&source, deadline)?;
         Ok(Some(taken_at))
@@ -376,8 +377,4 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 /// Whether SQLite would have to write beside the database, or into it, before it could read.
 pub(super) fn needs_repair(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
-}
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
