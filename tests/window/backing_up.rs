@@ -105,11 +105,7 @@ fn closing_during_a_backup_asks_first_and_leaves_nothing_behind() {
     let database = bench.lock_database();
     window.click("start");
     window.wait_for("progress-percent");
-    let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; \
-                 xdotool key --clearmodifiers alt+F4";
-    let asked = Command::new("sh").args(["-c", close]).env("DISPLAY", &window.display).output().unwrap();
-    assert!(asked.status.success(), "{asked:?}");
-    until("the window asks", || window.session.find("[role=dialog], [role=alertdialog], dialog[open]"));
+    window.ask_to_close(|| window.session.find("[role=dialog], [role=alertdialog], dialog[open]").is_some());
     assert!(window.find("cancel").is_some(), "the backup goes on meanwhile");
     let process = window.process();
     window.click("stop-and-close");
@@ -225,12 +221,9 @@ fn what_was_used_and_chosen_is_there_after_the_next_start() {
     window.wait_for("result-title");
     window.click("nav-settings");
     window.choose("theme-select", "dark");
-    let quit = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync; xdotool key alt+F4";
     let process = window.process();
     window.resize(1000, 640);
-    let done = Command::new("sh").args(["-c", quit]).env("DISPLAY", &window.display).status().unwrap();
-    assert!(done.success(), "{quit}");
-    until("the program has ended", || (!runs(process)).then_some(()));
+    window.ask_to_close(|| !runs(process));
     drop(window);
 
     let window = bench.start(Start::default());

@@ -289,6 +289,25 @@ impl Window {
         until("the page is so large", || (self.asks("return [innerWidth, innerHeight]") == size).then_some(()));
     }
 
+    /// Asks the desktop to close the window, as a person does: again, where a busy desktop swallowed the keys.
+    pub(crate) fn ask_to_close(&self, mut answered: impl FnMut() -> bool) {
+        let close = "xdotool search --onlyvisible --name 'CFMS Backup' windowactivate --sync && \
+                     xdotool key --clearmodifiers alt+F4";
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            // A window that has closed meanwhile is not found: the answer says so, not this.
+            Command::new("sh").args(["-c", close]).env("DISPLAY", &self.display).output().unwrap();
+            let pressed = Instant::now();
+            while pressed.elapsed() < PATIENCE / 12 {
+                if answered() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(40));
+            }
+        }
+        panic!("waited in vain: the window does not react to the wish to close it");
+    }
+
     /// The title that the window bears on the screen.
     pub(crate) fn title(&self) -> String {
         let found = Command::new("xdotool")
