@@ -323,7 +323,8 @@ async fn websocket(address: SocketAddr) -> WebSocketStream<TlsStream<TcpStream>>
     tokio_tungstenite::client_async("wss://localhost/", stream).await.expect("WebSocket is spoken").0
 }
 
-/// Takes every certificate.
+/// Takes every certificate, of an agent that this test has started: what is sent is known to everybody, and whether a client
+/// of ours trusts the right one is shown elsewhere.
 #[derive(Debug)]
 struct Anyone;
 

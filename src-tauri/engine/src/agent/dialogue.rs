@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::backups;
 use super::download::Download;
+use super::lockdown::State;
 use super::sign_in::{self, Credentials};
 use super::{Core, rights, shape};
 use crate::clock::unix_now;
@@ -32,6 +33,8 @@ const ACTIONS: [&str; 8] = [
 ];
 const SUCCESS: &str = "success";
 const NO_SUCH_BACKUP: &str = "There is no such backup that this agent made for this user";
+const NO_LOCKDOWN: &str = "The CFMS server accepts connections but does not say whether it is locked down. Try again when it answers, \
+     or when it is stopped.";
 const NO_SET_PASSWD: &str =
     "This is a backup agent: it does not write to the server's database. Change the password on the server itself.";
 
@@ -169,7 +172,8 @@ async fn server_info(core: &Core, question: &Question) -> Outcomes {
         server_name: core.server_name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol_version: PROTOCOL_VERSION,
-        lockdown: core.sign_in.is_locked_down().await,
+        // What is not known is taken for the worse.
+        lockdown: core.sign_in.lockdown().await != State::Off,
         agent: Some(env!("CARGO_PKG_VERSION").to_owned()),
         actions: ACTIONS.map(str::to_owned).to_vec(),
         whole_server: Some(core.backups.are_whole()),
@@ -208,8 +212,8 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
         let user = Some(account.username.clone());
         return Ok(Answer { user, ..sign_in::refresh(core, &account).into() });
     }
-    if !rights::may_bypass_lockdown(&account, now) && core.sign_in.is_locked_down().await {
-        return Err(Reply::refusal(code::LOCKDOWN, "lockdown"));
+    if !rights::may_bypass_lockdown(&account, now) {
+        unlocked(core).await?;
     }
     let may_back_up = rights::may_back_up(&account, now);
     let allowed = || if may_back_up { Ok(()) } else { Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED)) };
@@ -236,6 +240,16 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
     };
     answer.user = Some(account.username);
     Ok(answer)
+}
+
+/// Nothing, where the server is known not to be locked down.
+async fn unlocked(core: &Core) -> std::result::Result<(), Reply> {
+    match core.sign_in.lockdown().await {
+        State::Off => Ok(()),
+        State::On => Err(Reply::refusal(code::LOCKDOWN, "lockdown")),
+        // Another code, as no administrator locked anything.
+        State::Unknown => Err(Reply::new(code::FAILED, json!({ "error": NO_LOCKDOWN }), NO_LOCKDOWN)),
+    }
 }
 
 async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: Option<&str>) -> Answer {

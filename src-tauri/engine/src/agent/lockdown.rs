@@ -1,12 +1,13 @@
 //! Whether the server is locked down: a state of the running server's memory alone, so it is asked.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
 use rand::Rng;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -23,14 +24,25 @@ use crate::protocol::{FromServer, Request, action};
 
 /// How long an answer is as good as a new one.
 const FRESH: Duration = Duration::from_secs(2);
-/// How long an answer is waited for. A server that does not run refuses at once.
+/// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The server says so, or does not run.
+    Off,
+    /// The server says so.
+    On,
+    /// Something accepts connections on the server's port and has never said.
+    Unknown,
+}
 
 /// Asks the server.
 pub(super) struct Lockdown {
     host: String,
     port: u16,
-    last: Mutex<Option<(Instant, bool)>>,
+    last: Mutex<Option<(Instant, State)>>,
 }
 
 impl Lockdown {
@@ -45,50 +57,73 @@ impl Lockdown {
         Self { host: host.to_owned(), port, last: Mutex::default() }
     }
 
-    /// Whether the server says that it is locked down. One that does not answer is not running, and locks nothing.
-    pub(super) async fn is_on(&self) -> bool {
+    /// What the server says. Of one that is too busy to answer, what it said last holds on: only where nobody listens is
+    /// there no server, whose lockdown has ended with it.
+    pub(super) async fn state(&self) -> State {
         let mut last = self.last.lock().await;
-        if let Some((asked, is_on)) = *last
+        if let Some((asked, state)) = *last
             && asked.elapsed() < FRESH
         {
-            return is_on;
+            return state;
         }
-        let is_on = timeout(PATIENCE, self.ask()).await.ok().flatten().unwrap_or(false);
-        *last = Some((Instant::now(), is_on));
-        is_on
+        let answer = timeout(PATIENCE, self.ask()).await.ok().flatten();
+        let state = answer.or(last.map(|(_, state)| state)).unwrap_or(State::Unknown);
+        *last = Some((Instant::now(), state));
+        state
     }
 
-    async fn ask(&self) -> Option<bool> {
+    async fn ask(&self) -> Option<State> {
         // The later framing first: an older server hangs up on it at once, a later one would be silent on the other.
-        if let Some(answer) = self.exchange(true).await {
-            return Some(answer);
-        }
-        self.exchange(false).await
-    }
-
-    async fn exchange(&self, is_later: bool) -> Option<bool> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.ok()?;
-        let name = ServerName::try_from(self.host.clone()).ok()?;
-        let stream = TlsConnector::from(Arc::new(client_config()?)).connect(name, tcp).await.ok()?;
-        let url = format!("wss://{}:{}/", if self.host.contains(':') { "localhost" } else { &self.host }, self.port);
-        let config = Some(limits::websocket());
-        let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, stream, config).await.ok()?;
-        socket.send(question(is_later)).await.ok()?;
-        while let Some(Ok(message)) = socket.next().await {
-            let answer = match &message {
-                Message::Binary(bytes) if is_later => Frame::parse(bytes).map(|frame| frame.payload),
-                Message::Text(text) if !is_later => Some(text.as_bytes()),
-                Message::Close(_) => return None,
-                _ => None,
-            };
-            // What has an action and no code is a broadcast, and may come before the answer.
-            if let Some(Ok(FromServer::Response(response))) = answer.map(FromServer::parse) {
-                let _ = socket.close(None).await;
-                return response.data.get("lockdown").and_then(Value::as_bool);
+        for is_later in [true, false] {
+            match self.connect().await.ok()? {
+                None => return Some(State::Off),
+                Some(tcp) => match exchange(tcp, is_later).await {
+                    Some(is_on) => return Some(if is_on { State::On } else { State::Off }),
+                    None => continue,
+                },
             }
         }
         None
     }
+
+    /// `None` where nobody listens.
+    async fn connect(&self) -> io::Result<Option<TcpStream>> {
+        let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+        for address in lookup_host((self.host.as_str(), self.port)).await? {
+            match TcpStream::connect(address).await {
+                Ok(tcp) => return Ok(Some(tcp)),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => outcome = Ok(None),
+                // A name may stand for an address that this machine has not got, beside one that it has.
+                Err(_) => {}
+            }
+        }
+        outcome
+    }
+}
+
+/// Whether the server says that it is locked down; `None` if it says neither.
+async fn exchange(tcp: TcpStream, is_later: bool) -> Option<bool> {
+    let address = tcp.peer_addr().ok()?;
+    let name = ServerName::from(address.ip());
+    let stream = TlsConnector::from(Arc::new(client_config()?)).connect(name, tcp).await.ok()?;
+    let config = Some(limits::websocket());
+    let url = format!("wss://{address}/");
+    let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, stream, config).await.ok()?;
+    socket.send(question(is_later)).await.ok()?;
+    while let Some(Ok(message)) = socket.next().await {
+        let answer = match &message {
+            Message::Binary(bytes) if is_later => Frame::parse(bytes).map(|frame| frame.payload),
+            Message::Text(text) if !is_later => Some(text.as_bytes()),
+            Message::Close(_) => return None,
+            _ => None,
+        };
+        // What has an action and no code is a broadcast, and may come before the answer.
+        if let Some(Ok(FromServer::Response(response))) = answer.map(FromServer::parse) {
+            let _ = socket.close(None).await;
+            return response.data.get("lockdown").and_then(Value::as_bool);
+        }
+    }
+    None
 }
 
 fn question(is_later: bool) -> Message {
@@ -114,8 +149,8 @@ fn client_config() -> Option<ClientConfig> {
     Some(builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth())
 }
 
-/// Takes any certificate. No secret is sent to that server, and all that is believed of it is that it is locked down:
-/// somebody else on its port could only refuse what would be allowed without it.
+/// Takes any certificate: a server's is self-signed, and replaced while the agent runs. No secret is sent there, and all that
+/// is believed is one bit, of whoever holds the server's own port.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::sleep_until;
 
 use super::dialogue::Reply;
-use super::lockdown::Lockdown;
+use super::lockdown::{Lockdown, State};
 use super::passwords::{Overloaded, Passwords};
 use super::throttle::Throttle;
 use super::tokens::Tokens;
@@ -52,11 +52,11 @@ impl SignIn {
         })
     }
 
-    /// Whether the running server is locked down.
-    pub(super) async fn is_locked_down(&self) -> bool {
+    /// What is known of the running server's lockdown.
+    pub(super) async fn lockdown(&self) -> State {
         match &self.lockdown {
-            Some(lockdown) => lockdown.is_on().await,
-            None => false,
+            Some(lockdown) => lockdown.state().await,
+            None => State::Off,
         }
     }
 }
