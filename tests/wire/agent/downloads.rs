@@ -82,10 +82,43 @@ async fn only_what_was_made_for_a_user_is_given_to_that_user() {
     fs::remove_file(folder.join("admins.key")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.join("admins.key")).unwrap();
     let refused = client.download(&admin, "admins", "key", 0).await.unwrap_err();
-    assert_ne!(refused["code"], 200, "{refused}");
+    assert_eq!(refused["code"], 404, "{refused}");
+    let refused = client.ask_as(&admin, "delete_backup", json!({ "backup_name": "admins" })).await;
+    assert_eq!(refused["code"], 500, "{refused}");
+    let (told, root) = (refused["data"]["error"].as_str().unwrap(), served.root.to_str().unwrap());
+    assert!(told.contains("./content/backups/admins.key") && !refused.to_string().contains(root), "{refused}");
     fs::remove_file(folder.join("admins.key")).unwrap();
     fs::copy(folder.join("servers.key"), folder.join("admins.key")).unwrap();
     assert_eq!(client.download(&admin, "admins", "key", 0).await.unwrap_err()["code"], 404);
+}
+
+#[tokio::test]
+async fn a_new_account_of_an_old_name_inherits_nothing() {
+    let ground = Ground::new();
+    let root = ground.root.clone();
+    let served = ground.serve(&[]);
+    let (mut client, user) = served.sign_in("admin").await;
+    client.back_up(&user, "b").await;
+    let change = |sql: &str| rusqlite::Connection::open(root.join("app.db")).unwrap().execute(sql, []).unwrap();
+    change("UPDATE users SET last_login = 1795423223.5, passwd_last_modified = passwd_last_modified + 1");
+    assert!(client.download(&user, "b", "key", 0).await.is_ok(), "the account is the same");
+    change("UPDATE users SET created_time = created_time + 0.5 WHERE username = 'admin'");
+    let user = client.sign_in("admin").await;
+    assert_eq!(client.download(&user, "b", "key", 0).await.unwrap_err()["code"], 404);
+    assert_eq!(client.ask_as(&user, "delete_backup", json!({ "backup_name": "b" })).await["code"], 404);
+    assert_eq!(served.backups(), ["b.cfms.enc", "b.key"]);
+}
+
+#[tokio::test]
+async fn a_whole_number_is_an_offset_however_it_is_written() {
+    let served = Served::new();
+    let (mut client, user) = served.sign_in("admin").await;
+    client.back_up(&user, "b").await;
+    let key = fs::read(served.root.join("content/backups/b.key")).unwrap();
+    let data = json!({ "backup_name": "b", "part": "key", "offset": 8.0 });
+    let start = client.ask_as(&user, "download_backup", data).await;
+    assert_eq!(start["data"], json!({ "size": key.len(), "offset": 8 }), "{start}");
+    assert_eq!(client.hear().await, Message::binary(key[8..].to_vec()));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -151,7 +151,12 @@ impl Served {
 
     /// Connects a client.
     pub(crate) async fn connect(&self) -> Client {
-        let socket = timeout(PATIENCE, websocket(self.address)).await.expect("the agent accepts in time");
+        self.connect_from(1).await
+    }
+
+    /// Connects a client from 127.0.0.`host`.
+    pub(crate) async fn connect_from(&self, host: u8) -> Client {
+        let socket = timeout(PATIENCE, websocket(host, self.address)).await.expect("the agent accepts in time");
         Client { socket, broadcasts: Vec::new() }
     }
 
@@ -308,18 +313,31 @@ pub(crate) fn request(user: &User, action: &str, data: Value) -> String {
 
 /// A TLS connection that believes every certificate.
 pub(crate) async fn tls(address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    tls_over(TcpStream::connect(address).await?).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn tls_over(tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone))
         .with_no_client_auth();
-    let tcp = TcpStream::connect(address).await?;
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(ServerName::try_from("localhost").unwrap(), tcp).await
 }
 
-async fn websocket(address: SocketAddr) -> WebSocketStream<TlsStream<TcpStream>> {
-    let stream = tls(address).await.expect("TLS is spoken");
+/// A TCP connection from 127.0.0.`host`: an address of its own.
+pub(crate) async fn tcp_from(host: u8, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, host], 0).into())?;
+    socket.connect(address).await
+}
+
+async fn websocket(host: u8, address: SocketAddr) -> WebSocketStream<TlsStream<TcpStream>> {
+    let tcp = tcp_from(host, address).await.expect("somebody listens");
+    let stream = tls_over(tcp).await.expect("TLS is spoken");
     tokio_tungstenite::client_async("wss://localhost/", stream).await.expect("WebSocket is spoken").0
 }
 

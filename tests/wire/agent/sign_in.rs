@@ -149,6 +149,30 @@ async fn after_five_failures_an_address_waits_with_that_user_alone() {
 }
 
 #[tokio::test]
+async fn right_logins_all_at_once_are_no_failures() {
+    let served = Served::new();
+    let logins = (0..30).map(|_| async { served.connect().await.login("admin", PASSWORD).await["code"].clone() });
+    let codes = futures_util::future::join_all(logins).await;
+    assert!(codes.iter().all(|code| *code == 200), "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_stranger_learns_no_path_of_the_server() {
+    let served = Served::new();
+    let (mut client, user) = served.sign_in("admin").await;
+    let database = rusqlite::Connection::open(served.root.join("app.db")).unwrap();
+    database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    for answer in
+        [served.connect().await.login("admin", "wrong").await, client.ask_as(&user, "generate_backup", json!({})).await]
+    {
+        assert_eq!((&answer["code"], &answer["data"]["code"]), (&json!(500), &json!("database_locked")), "{answer}");
+        assert!(!answer.to_string().contains("app.db") && !answer.to_string().contains(served.root.to_str().unwrap()));
+    }
+    let log = std::fs::read_to_string(served.state().join("audit.log")).unwrap();
+    assert!(log.contains(served.root.to_str().unwrap()), "the operator does: {log}");
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for_and_checked() {
     let ground = Ground::new();
     ground.change(

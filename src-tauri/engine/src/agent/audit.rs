@@ -2,7 +2,6 @@
 //!
 //! Never a secret: neither passwords nor tokens nor keys are among what an entry has.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,19 +10,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::quotas::Quotas;
 use crate::error::{Error, Result};
 use crate::names::shown;
-use crate::protocol::code;
 
 /// Bytes after which a new log is begun. The one before is kept, the one before that is not.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 /// Characters of a text that came from a client.
 const MAX_TEXT: usize = 256;
-/// Refusals of one address that are noted in a minute. Or strangers could fill the log until nothing else is left in it.
-const REFUSALS: u32 = 30;
-/// Addresses whose refusals are counted in a minute.
-const MAX_ADDRESSES: usize = 10_000;
-
 /// One line of the audit log.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
@@ -51,37 +45,35 @@ pub type Listener = Box<dyn Fn(&Entry) + Send + Sync>;
 pub(super) struct Audit {
     path: PathBuf,
     file: Mutex<File>,
-    refusals: Mutex<Refusals>,
+    quotas: Mutex<Quotas>,
     listener: Listener,
-}
-
-/// How many refusals there were in this minute, by address.
-#[derive(Default)]
-struct Refusals {
-    minute: u64,
-    of: HashMap<String, u32>,
 }
 
 impl Audit {
     pub(super) fn open(folder: &Path, listener: Listener) -> Result<Self> {
         let path = folder.join("audit.log");
         let file = open(&path).map_err(|e| Error::io("open", &path, e))?;
-        Ok(Self { path, file: Mutex::new(file), refusals: Mutex::default(), listener })
+        Ok(Self { path, file: Mutex::new(file), quotas: Mutex::default(), listener })
     }
 
-    /// Notes an entry. A log that cannot be written stops nothing: the entry is told all the same.
+    /// Notes an entry, unless too many like it were noted in this minute: these are counted. A log that cannot be written
+    /// stops nothing: the entry is told all the same.
     pub(super) fn note(&self, mut entry: Entry) {
-        match self.refusals.lock().unwrap_or_else(PoisonError::into_inner).count(&entry) {
-            count if count > REFUSALS => return,
-            REFUSALS => entry.result.push_str(" (further refusals of this minute are not noted)"),
-            _ => {}
-        }
         for text in [&mut entry.username, &mut entry.action, &mut entry.result] {
             *text = shortened(text);
         }
         entry.backup_name = entry.backup_name.map(|name| shortened(&name));
-        (self.listener)(&entry);
-        let mut line = serde_json::to_string(&entry).unwrap_or_default();
+        let (is_noted, sums) = {
+            let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+            let sums = quotas.sums_before(entry.time);
+            (quotas.take(&entry), sums)
+        };
+        sums.iter().chain(is_noted.then_some(&entry)).for_each(|entry| self.write(entry));
+    }
+
+    fn write(&self, entry: &Entry) {
+        (self.listener)(entry);
+        let mut line = serde_json::to_string(entry).unwrap_or_default();
         line.push('\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.metadata().is_ok_and(|about| about.len() + line.len() as u64 > MAX_SIZE)
@@ -94,19 +86,11 @@ impl Audit {
     }
 }
 
-impl Refusals {
-    /// Which of the minute's refusals of its address an entry is; 0 for what is none.
-    fn count(&mut self, entry: &Entry) -> u32 {
-        if entry.code == code::OK || entry.code == 0 {
-            return 0;
-        }
-        let minute = (entry.time / 60.0) as u64;
-        if minute != self.minute || self.of.len() >= MAX_ADDRESSES {
-            (self.minute, self.of) = (minute, HashMap::new());
-        }
-        let count = self.of.entry(entry.address.clone()).or_default();
-        *count += 1;
-        *count
+/// What was counted last is told at the end.
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let sums = self.quotas.get_mut().unwrap_or_else(PoisonError::into_inner).sums_before(f64::INFINITY);
+        sums.iter().for_each(|sum| self.write(sum));
     }
 }
 
@@ -146,21 +130,52 @@ mod tests {
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     }
 
-    #[test]
-    fn strangers_cannot_fill_the_log() {
+    fn noted(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::open(folder.path(), Box::new(|_| ())).unwrap();
-        for n in 0..1000 {
-            audit.note(entry(&format!("stranger-{n}")));
+        entries.into_iter().for_each(|entry| audit.note(entry));
+        drop(audit);
+        std::fs::read_to_string(folder.path().join("audit.log")).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn count(lines: &[String], text: &str) -> usize {
+        lines.iter().filter(|line| line.contains(text)).count()
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_log_and_hide_nobody_in_it() {
+        let many = (0..1000).map(|n| entry(&format!("stranger-{n}")));
+        let after = [
+            Entry { address: "192.0.2.2".to_owned(), ..entry("another") },
+            Entry { code: 200, ..entry("admin") },
+            Entry { time: 61.0, ..entry("later") },
+        ];
+        let lines = noted(many.chain(after));
+        assert_eq!((lines.len(), count(&lines, "stranger-")), (64, 60));
+        for text in ["another", "admin", "later", "940 more refusals"] {
+            assert_eq!(count(&lines, text), 1, "{text}: {lines:?}");
         }
-        audit.note(Entry { address: "192.0.2.2".to_owned(), ..entry("another") });
-        audit.note(Entry { code: 200, ..entry("admin") });
-        audit.note(Entry { time: 61.0, ..entry("later") });
-        let text = std::fs::read_to_string(folder.path().join("audit.log")).unwrap();
-        assert_eq!(text.lines().count(), 33);
-        for name in ["stranger-0", "stranger-29", "not noted", "another", "admin", "later"] {
-            assert!(text.contains(name), "{name}");
-        }
+    }
+
+    #[test]
+    fn one_who_is_refused_again_and_again_takes_no_room_from_others_of_the_address() {
+        let lines = noted((0..1000).map(|_| entry("guest")).chain([entry("admin")]));
+        assert_eq!((lines.len(), count(&lines, "admin")), (22, 1));
+        assert!(lines[21].contains("980 more refusals") && lines[21].contains("guest"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_storm_from_everywhere_is_bounded_too() {
+        let storm = (0..5000).map(|n| Entry { address: format!("192.0.{}.{}", n / 250, n % 250), ..entry("x") });
+        let lines = noted(storm.chain([Entry { code: 200, ..entry("admin") }]));
+        assert_eq!((lines.len(), count(&lines, "admin"), count(&lines, "4400 more refusals")), (602, 1, 1));
+    }
+
+    #[test]
+    fn who_may_do_something_cannot_fill_the_log_with_it() {
+        let begun = (0..1000).map(|_| Entry { code: 0, result: "begun".to_owned(), ..entry("guest") });
+        let lines = noted(begun.chain([Entry { code: 200, ..entry("admin") }]));
+        assert_eq!((lines.len(), count(&lines, "admin"), count(&lines, "940 more requests")), (62, 1, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 use super::Core;
+use super::records::Owner;
 use crate::create::{Destination, Options, Outcome, Report, Scope, create};
 use crate::error::{Code, Error, Result};
 use crate::job::{Canceller, Event, Job};
@@ -84,10 +85,27 @@ impl Backups {
 
     /// A path as a server says it: relative to its folder, where it lies in it.
     pub(super) fn shown(&self, path: &Path) -> String {
-        match path.strip_prefix(&self.root) {
-            Ok(below) => format!("./{}", below.display()),
-            Err(_) => path.display().to_string(),
+        self.told(&path.display().to_string())
+    }
+
+    /// Words that name paths, with these as a server says them.
+    pub(super) fn told(&self, words: &str) -> String {
+        let root = self.root.display().to_string();
+        if self.root.parent().is_none() {
+            return words.to_owned();
         }
+        let mut told = String::new();
+        let mut rest = words;
+        while let Some(at) = rest.find(&root) {
+            let (before, after) = (&rest[..at], &rest[at + root.len()..]);
+            // Neither the end of a longer path, nor the beginning of a longer name.
+            let is_whole = before.chars().next_back().is_none_or(|c| !is_of_name(c) && c != '/')
+                && after.chars().next().is_none_or(|c| !is_of_name(c));
+            told.push_str(before);
+            told.push_str(if is_whole { "." } else { &root });
+            rest = after;
+        }
+        told + rest
     }
 
     fn job(&self, username: &str) -> Job {
@@ -105,11 +123,11 @@ impl Backups {
     }
 }
 
-/// Makes a backup for `username`, and goes on with it when nobody waits for it any more.
+/// Makes a backup for a user, and goes on with it when nobody waits for it any more.
 pub(super) async fn generate(
     core: Arc<Core>,
     turn: Turn,
-    (address, username): (IpAddr, String),
+    (address, owner): (IpAddr, Owner),
     name: Option<BackupName>,
 ) -> Result<Report> {
     let work = tokio::task::spawn_blocking(move || {
@@ -118,8 +136,8 @@ pub(super) async fn generate(
         let asked = name.as_ref().map(BackupName::to_string);
         let destination = Destination { archive_dir: backups.folder.clone(), key_dir: None, name };
         let options = Options { scope: backups.scope, ..Options::default() };
-        let report = create(&core.source, &destination, &options, &backups.job(&username));
-        let report = report.and_then(|report| match core.records.add(&report, &username) {
+        let report = create(&core.source, &destination, &options, &backups.job(&owner.username));
+        let report = report.and_then(|report| match core.records.add(&report, &owner) {
             Ok(()) => Ok(report),
             Err(error) => {
                 // A pair that is nobody's could be neither fetched nor removed.
@@ -134,10 +152,14 @@ pub(super) async fn generate(
             Err(error) => (refusal(error), error.to_string()),
         };
         let made = report.as_ref().ok().map(|report| report.backup_name.clone());
-        core.note(address, &username, action::GENERATE_BACKUP, made.or(asked).as_deref(), (code, &told));
+        core.note(address, &owner.username, action::GENERATE_BACKUP, made.or(asked).as_deref(), (code, &told));
         report
     });
     work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
 /// The code of the answer that tells of a backup that is written. Whoever asks must not take an incomplete one, which is

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,18 +24,21 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use super::backups::Progress;
 use super::dialogue::{self, Answer, Question, Reply};
 use super::download::{Download, Piece, pieces};
+use super::meter::Meter;
+use super::places::Place;
 use super::{Core, limits, rights, sign_in};
 use crate::clock::unix_now;
 use crate::protocol::frame::{Frame, Kind};
-use crate::protocol::{DownloadEnd, action, code};
+use crate::protocol::{DownloadEnd, MAX_MESSAGE, action, code};
 
+const TOO_BIG: &str = "message too big";
 const OTHER_PROTOCOL: &str = "This backup agent speaks protocol version 3: plain JSON messages without stream headers";
 
 /// Talks with one client to the end.
 pub(super) async fn serve(
     core: Arc<Core>,
     tcp: TcpStream,
-    address: IpAddr,
+    (place, address): (Place, IpAddr),
     acceptor: TlsAcceptor,
     stopped: watch::Receiver<bool>,
 ) {
@@ -43,21 +47,24 @@ pub(super) async fn serve(
         // Without it the last packet of an answer waits for the client's acknowledgement.
         let _ = tcp.set_nodelay(true);
         let tls = acceptor.accept(tcp).await.ok()?;
-        tokio_tungstenite::accept_async_with_config(tls, Some(limits::websocket())).await.ok()
+        let stream = Meter::new(tls, limits::STRANGERS_MESSAGE);
+        tokio_tungstenite::accept_async_with_config(stream, Some(limits::websocket())).await.ok()
     };
     let mut stopping = stopped.clone();
     let socket = tokio::select! {
         socket = timeout_at(first_request, handshake) => socket.ok().flatten(),
         _ = stopping.changed() => None,
+        () = place.is_lost() => None,
     };
     if let Some(socket) = socket {
-        Connection::new(core, socket, address, stopped, first_request).serve().await;
+        Connection::new(core, socket, (place, address), stopped, first_request).serve().await;
     }
 }
 
 struct Connection<S> {
     core: Arc<Core>,
-    socket: WebSocketStream<S>,
+    socket: WebSocketStream<Meter<S>>,
+    place: Place,
     address: IpAddr,
     stopped: watch::Receiver<bool>,
     /// Requests that came before the one before them was answered.
@@ -84,6 +91,7 @@ enum Happening {
     PingIsDue,
     Progress(Result<Progress, broadcast::error::RecvError>),
     Stopping,
+    PlaceIsLost,
 }
 
 type Outcome<T> = Result<T, Gone>;
@@ -91,8 +99,8 @@ type Outcome<T> = Result<T, Gone>;
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn new(
         core: Arc<Core>,
-        socket: WebSocketStream<S>,
-        address: IpAddr,
+        socket: WebSocketStream<Meter<S>>,
+        (place, address): (Place, IpAddr),
         stopped: watch::Receiver<bool>,
         deadline: Instant,
     ) -> Self {
@@ -101,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self {
             core,
             socket,
+            place,
             address,
             stopped,
             waiting: VecDeque::new(),
@@ -126,6 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             // What a client is still sending is read, or the system would take back what was sent to it.
             let (stream, mut rest) = (self.socket.get_mut(), [0; 4096]);
+            stream.allow(usize::MAX);
             let _ = stream.shutdown().await;
             while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
         };
@@ -159,7 +169,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn answer(&mut self, question: Question) -> Outcome<()> {
         let work = dialogue::answer(Arc::clone(&self.core), self.address, question);
         let Answer { reply, download, user, listens, .. } = self.meanwhile(work).await?;
-        self.user = user.or(self.user.take());
+        if let Some(user) = user {
+            self.signed_in(user);
+        }
         if listens && self.progress.is_none() {
             self.progress = Some(self.core.backups.listen());
         }
@@ -213,6 +225,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         outcome
     }
 
+    fn signed_in(&mut self, user: String) {
+        self.user = Some(user);
+        self.place.keep();
+        self.socket.get_mut().allow(MAX_MESSAGE);
+    }
+
     async fn next_request(&mut self) -> Outcome<Message> {
         while self.waiting.is_empty() {
             let deadline = self.deadline;
@@ -251,19 +269,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             _ = self.pings.tick() => Happening::PingIsDue,
             told = progress => Happening::Progress(told),
             _ = self.stopped.changed() => Happening::Stopping,
+            () = self.place.is_lost() => Happening::PlaceIsLost,
         }
     }
 
     async fn see_to(&mut self, happening: Happening) -> Outcome<()> {
         match happening {
             Happening::Came(Some(Ok(message))) => self.take(message),
-            Happening::Came(Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. })))) => {
-                Err(closing(CloseCode::Size, "message too big"))
-            }
+            Happening::Came(Some(Err(error))) if is_too_big(&error) => Err(closing(CloseCode::Size, TOO_BIG)),
             Happening::Came(Some(Err(WsError::Utf8(_)))) => Err(closing(CloseCode::Invalid, "not UTF-8")),
             Happening::Came(Some(Err(WsError::Protocol(_)))) => Err(closing(CloseCode::Protocol, "protocol error")),
             Happening::Came(Some(Err(_)) | None) => Err(Gone(None)),
             Happening::Stopping => Err(closing(CloseCode::Away, "the agent is stopping")),
+            Happening::PlaceIsLost => Err(closing(CloseCode::Again, "too many connections that nobody signed in on")),
             Happening::Progress(Ok(progress)) => self.tell(progress).await,
             Happening::Progress(Err(_)) => Ok(()),
             Happening::PingIsDue => {
@@ -278,7 +296,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn take(&mut self, message: Message) -> Outcome<()> {
+        let stream = self.socket.get_mut();
+        stream.begin();
         match message {
+            Message::Text(_) | Message::Binary(_) if message.len() > stream.most() => {
+                return Err(closing(CloseCode::Size, TOO_BIG));
+            }
             Message::Text(_) | Message::Binary(_) => self.waiting.push_back(message),
             Message::Pong(_) => self.is_pinged = false,
             // The library has answered it.
@@ -316,6 +339,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(Ok(())) => Ok(()),
             _ => Err(Gone(None)),
         }
+    }
+}
+
+fn is_too_big(error: &WsError) -> bool {
+    match error {
+        WsError::Capacity(CapacityError::MessageTooLong { .. }) => true,
+        WsError::Io(error) => error.kind() == ErrorKind::FileTooLarge,
+        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::backups;
 use super::download::Download;
 use super::lockdown::State;
+use super::records::Owner;
 use super::sign_in::{self, Credentials};
 use super::{Core, rights, shape};
 use crate::clock::unix_now;
@@ -51,6 +52,8 @@ pub(super) struct Reply {
     code: i64,
     data: Value,
     message: String,
+    /// What the audit log has in the message's place.
+    noted: Option<String>,
 }
 
 /// An answer, and what comes of it.
@@ -96,7 +99,7 @@ impl Drop for Question {
 
 impl Reply {
     pub(super) fn new(code: i64, data: Value, message: impl Into<String>) -> Self {
-        Self { code, data, message: message.into() }
+        Self { code, data, message: message.into(), noted: None }
     }
 
     /// A success.
@@ -109,14 +112,25 @@ impl Reply {
         Self::new(code, json!({}), message)
     }
 
-    /// What went wrong here.
-    pub(super) fn failure(error: &Error) -> Self {
-        Self::new(code::FAILED, json!({ "error": error.to_string(), "code": error.code() }), error.to_string())
+    /// What went wrong here, for somebody who has signed in.
+    pub(super) fn failure(core: &Core, error: &Error) -> Self {
+        let told = core.backups.told(&error.to_string());
+        Self::new(code::FAILED, json!({ "error": told, "code": error.code() }), told)
+    }
+
+    /// That the server's users cannot be looked up. Whoever asks may be a stranger, who learns no path.
+    pub(super) fn no_users(error: &Error) -> Self {
+        let told = match error {
+            Error::DatabaseLocked { .. } => "The server's database is locked by another program. Try again later.",
+            _ => "The server's database cannot be read.",
+        };
+        let data = json!({ "error": told, "code": error.code() });
+        Self { noted: Some(error.to_string()), ..Self::new(code::FAILED, data, told) }
     }
 
     /// The message, as text of JSON.
     pub(super) fn into_text(self) -> String {
-        let Self { code, data, message } = self;
+        let Self { code, data, message, .. } = self;
         // A response is always JSON.
         serde_json::to_string(&Response { code, data, message, timestamp: unix_now() }).unwrap_or_default()
     }
@@ -157,7 +171,8 @@ pub(super) async fn answer(core: Arc<Core>, address: IpAddr, question: Question)
             _ => question.username.as_deref(),
         };
         let backup = question.data.get("backup_name").and_then(Value::as_str);
-        let result = (answer.reply.code, answer.reply.message.as_str());
+        let told = answer.reply.noted.as_ref().unwrap_or(&answer.reply.message);
+        let result = (answer.reply.code, told.as_str());
         core.note(address, username.unwrap_or_default(), action, backup, result);
     }
     answer
@@ -255,16 +270,16 @@ async fn unlocked(core: &Core) -> std::result::Result<(), Reply> {
 async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: Option<&str>) -> Answer {
     let name = match name.map(BackupName::parse).transpose() {
         Ok(name) => name,
-        Err(error) => return not_generated(&error).into(),
+        Err(error) => return not_generated(core, &error).into(),
     };
     let Some(turn) = core.backups.turn() else {
-        return not_generated(&Error::SourceBusy { path: core.source.root().to_path_buf() }).into();
+        return not_generated(core, &Error::SourceBusy { path: core.source.root().to_path_buf() }).into();
     };
-    let username = account.username.clone();
-    core.note(address, &username, action::GENERATE_BACKUP, name.as_ref().map(BackupName::as_str), (0, "begun"));
-    let reply = match backups::generate(Arc::clone(core), turn, (address, username), name).await {
+    let name_shown = name.as_ref().map(BackupName::as_str);
+    core.note(address, &account.username, action::GENERATE_BACKUP, name_shown, (0, "begun"));
+    let reply = match backups::generate(Arc::clone(core), turn, (address, Owner::of(account)), name).await {
         Ok(report) => generated(core, &report),
-        Err(error) => not_generated(&error),
+        Err(error) => not_generated(core, &error),
     };
     Answer { is_noted: true, ..reply.into() }
 }
@@ -287,25 +302,23 @@ fn generated(core: &Core, report: &Report) -> Reply {
     reply
 }
 
-fn not_generated(error: &Error) -> Reply {
-    Reply::new(
-        backups::refusal(error),
-        json!({ "error": error.to_string(), "code": error.code() }),
-        message::BACKUP_FAILED,
-    )
+fn not_generated(core: &Core, error: &Error) -> Reply {
+    let told = core.backups.told(&error.to_string());
+    let data = json!({ "error": told, "code": error.code() });
+    Reply::new(backups::refusal(error), data, message::BACKUP_FAILED)
 }
 
 async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String, Value>) -> Outcomes {
     let backup_name = text(data, "backup_name").unwrap_or_default();
     let (part, shown) = if text(data, "part") == Some("key") { (Part::Key, "key") } else { (Part::Archive, "archive") };
-    let offset = data.get("offset").and_then(Value::as_u64).unwrap_or(0);
+    let offset = data.get("offset").and_then(shape::whole).unwrap_or(0);
     let missing = || Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP);
-    let record = core.records.find(backup_name, &account.username).ok_or_else(missing)?;
+    let record = core.records.find(backup_name, &Owner::of(account)).ok_or_else(missing)?;
     let turn = Arc::clone(&core.downloads).try_acquire_owned();
     let turn =
         turn.map_err(|_| Reply::refusal(code::TOO_MANY, "Too many downloads at once. Please try again later."))?;
     let opened = tokio::task::spawn_blocking(move || record.open(part)).await.unwrap_or(Err(Error::Cancelled));
-    let opened = opened.map_err(|error| Reply::failure(&error))?.ok_or_else(missing)?;
+    let opened = opened.map_err(|error| Reply::failure(core, &error))?.ok_or_else(missing)?;
     let size = opened.size;
     if offset > size {
         let data = json!({ "validator": "maximum", "validator_value": size });
@@ -317,13 +330,13 @@ async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String,
 }
 
 async fn delete_backup(core: &Arc<Core>, account: &Account, name: &str) -> std::result::Result<Reply, Reply> {
-    let record = core.records.find(name, &account.username);
+    let record = core.records.find(name, &Owner::of(account));
     let record = record.ok_or_else(|| Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP))?;
-    let core = Arc::clone(core);
-    let removed = tokio::task::spawn_blocking(move || core.records.remove(&record)).await;
+    let keeper = Arc::clone(core);
+    let removed = tokio::task::spawn_blocking(move || keeper.records.remove(&record)).await;
     match removed.unwrap_or(Err(Error::Cancelled)) {
         Ok(()) => Ok(Reply::of(&json!({}), SUCCESS)),
-        Err(error) => Err(Reply::failure(&error)),
+        Err(error) => Err(Reply::failure(core, &error)),
     }
 }
 

@@ -3,9 +3,9 @@
 //! archive and key.
 //!
 //! ```text
-//! connection   one client: handshakes, clocks, limits, framing, what is sent
+//! connection   one client: handshakes, clocks, limits, framing, what is sent; its place and its meter
 //! dialogue     one request: who asks, may they, what is the answer
-//! sign_in      passwords, second factors, tokens; throttle; lockdown
+//! sign_in      passwords, second factors, tokens; throttle; turns; lockdown
 //! rights       what a user may do: pure functions over the rows of the database
 //! backups      the one backup that may run; records of what was made for whom; download
 //! ```
@@ -13,12 +13,11 @@
 //! It reads the users of the live database and never writes it. The blocking verbs run on threads of their own; only the
 //! agent's end cancels a backup, not a client that goes away.
 
-use std::collections::HashMap;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -38,7 +37,10 @@ mod dialogue;
 mod download;
 mod limits;
 mod lockdown;
+mod meter;
 mod passwords;
+mod places;
+mod quotas;
 mod records;
 mod rights;
 mod shape;
@@ -47,6 +49,7 @@ mod throttle;
 mod tls;
 mod tokens;
 mod totp;
+mod turns;
 
 pub use audit::{Entry, Listener};
 pub use tls::TlsPair;
@@ -134,7 +137,7 @@ impl Agent {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, stopped) = watch::channel(false);
         let mut clients = JoinSet::new();
-        let places = Places::default();
+        let places = places::Places::default();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -157,17 +160,15 @@ impl Agent {
         &self,
         tcp: TcpStream,
         peer: SocketAddr,
-        places: &Places,
+        places: &places::Places,
         stopped: &watch::Receiver<bool>,
         clients: &mut JoinSet<()>,
     ) {
         // Who finds no place is let go of at once.
-        if let Some(place) = places.take(peer.ip().to_canonical()) {
+        let address = peer.ip().to_canonical();
+        if let Some(place) = places.take(address) {
             let (core, acceptor, stopped) = (Arc::clone(&self.core), self.identity.acceptor.clone(), stopped.clone());
-            clients.spawn(async move {
-                let _place = place;
-                connection::serve(core, tcp, peer.ip().to_canonical(), acceptor, stopped).await;
-            });
+            clients.spawn(connection::serve(core, tcp, (place, address), acceptor, stopped));
         }
     }
 }
@@ -184,38 +185,6 @@ impl Core {
             code,
             result: result.to_owned(),
         });
-    }
-}
-
-/// How many connections there are, of whom.
-#[derive(Default, Clone)]
-struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One of them, until it is dropped.
-struct Place {
-    places: Places,
-    address: IpAddr,
-}
-
-impl Places {
-    fn take(&self, address: IpAddr) -> Option<Place> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_address = taken.get(&address).copied().unwrap_or(0);
-        if of_address >= limits::CONNECTIONS_OF_ADDRESS || taken.values().sum::<usize>() >= limits::CONNECTIONS {
-            return None;
-        }
-        taken.insert(address, of_address + 1);
-        Some(Place { places: self.clone(), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.address) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(taken.remove(&self.address)),
-        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Whether a password is right, in constant time and within the memory that the limit on hashes allows.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use argon2::{Argon2, Params, PasswordHash, PasswordVerifier};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::limits;
+use super::turns::Turns;
 use crate::hex;
 use crate::protocol::Secret;
 use crate::server_data::{Account, Lookup};
@@ -19,7 +19,7 @@ const NOBODY: &str =
 
 /// Computes hashes, a few at once.
 pub(super) struct Passwords {
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// That there was no turn: too many hashes are asked for.
@@ -28,13 +28,18 @@ pub(super) struct Overloaded;
 
 impl Passwords {
     pub(super) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(limits::HASHES)) }
+        Self { turns: Turns::new(limits::HASHES) }
     }
 
-    /// Whether `password` is the one of the user that was looked up. For a user who does not exist it takes as long.
-    pub(super) async fn are_right(&self, password: Secret, lookup: Lookup) -> Result<Option<Account>, Overloaded> {
-        let turn = timeout(limits::HASH_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| Overloaded)?.map_err(|_| Overloaded)?;
+    /// Whether `password`, which came from `address`, is the one of the user that was looked up. For a user who does not
+    /// exist it takes as long.
+    pub(super) async fn are_right(
+        &self,
+        address: IpAddr,
+        password: Secret,
+        lookup: Lookup,
+    ) -> Result<Option<Account>, Overloaded> {
+        let turn = timeout(limits::HASH_WAIT, self.turns.take(address)).await.ok().flatten().ok_or(Overloaded)?;
         let work = tokio::task::spawn_blocking(move || {
             // Given back only when the memory is free again, even if nobody waits for the answer any more.
             let _turn = turn;

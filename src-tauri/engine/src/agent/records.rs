@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -15,6 +16,7 @@ use crate::create::Report;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::protocol::Part;
+use crate::server_data::Account;
 
 /// Bytes of a key file that are looked at. Ours have three hundred.
 const MAX_KEY_FILE: u64 = 64 * 1024;
@@ -24,8 +26,17 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 pub(super) struct Record {
     pub(super) backup_name: String,
     pub(super) username: String,
+    /// When that user's account was made, in Unix seconds: a later one of the same name is another user's.
+    account_created: Option<f64>,
     archive: Made,
     key: Made,
+}
+
+/// For whom a pair is made.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) username: String,
+    account_created: Option<f64>,
 }
 
 /// A file as it was when it was made: another one under its name is not it.
@@ -71,13 +82,14 @@ impl Records {
         Ok(Self { path, all: Mutex::new(all) })
     }
 
-    /// Notes that a pair was made for `username`.
-    pub(super) fn add(&self, report: &Report, username: &str) -> Result<()> {
+    /// Notes that a pair was made for a user.
+    pub(super) fn add(&self, report: &Report, owner: &Owner) -> Result<()> {
         let key = File::open(&report.key_path).map_err(|e| Error::io("read", &report.key_path, e))?;
         let key_digest = digest_of(&key, &report.key_path)?;
         let record = Record {
             backup_name: report.backup_name.clone(),
-            username: username.to_owned(),
+            username: owner.username.clone(),
+            account_created: owner.account_created,
             archive: Made::at(&report.archive_path, report.archive_sha256.clone())?,
             key: Made::at(&report.key_path, key_digest)?,
         };
@@ -91,9 +103,9 @@ impl Records {
     }
 
     /// The pair of that name that was made for that user.
-    pub(super) fn find(&self, backup_name: &str, username: &str) -> Option<Record> {
+    pub(super) fn find(&self, backup_name: &str, owner: &Owner) -> Option<Record> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|record| record.backup_name == backup_name && record.username == username).cloned()
+        all.iter().find(|record| record.backup_name == backup_name && record.is_of(owner)).cloned()
     }
 
     /// Removes a pair and strikes it off. Where another file stands under one of its names, neither is touched.
@@ -128,7 +140,17 @@ impl Records {
     }
 }
 
+impl Owner {
+    pub(super) fn of(account: &Account) -> Self {
+        Self { username: account.username.clone(), account_created: account.created }
+    }
+}
+
 impl Record {
+    fn is_of(&self, owner: &Owner) -> bool {
+        self.username == owner.username && self.account_created == owner.account_created
+    }
+
     /// Opens one of the two files, if it is still the one that was made. `None` if not.
     pub(super) fn open(&self, part: Part) -> Result<Option<Opened>> {
         let made = match part {
@@ -139,7 +161,8 @@ impl Record {
         // The flags of open(2) are small positive numbers.
         let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&made.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // A link is as little what was made as nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound || is_link(&error) => return Ok(None),
             Err(error) => return Err(Error::io("read", &made.path, error)),
         };
         let found = file.metadata().map_err(|e| Error::io("read", &made.path, e))?;
@@ -166,6 +189,11 @@ impl Made {
         let is_as_made = (found.ino(), found.len(), (found.mtime(), found.mtime_nsec()));
         found.is_file() && is_as_made == (self.inode, self.size, self.modified)
     }
+}
+
+/// Whether it is what is said of a link that is not to be followed.
+fn is_link(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// The SHA-256 of a key file, called `path`.

@@ -73,6 +73,7 @@ pub(super) mod tests {
             pass_hash: Zeroizing::new(String::new()),
             salt: None,
             password_changed: None,
+            created: None,
             secret_key: Zeroizing::new(String::new()),
             is_disabled: false,
             totp_secret: None,

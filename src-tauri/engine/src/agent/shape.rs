@@ -13,7 +13,7 @@ pub(super) struct Property {
 pub(super) enum Kind {
     /// A text of so many characters, both ends included.
     Text { min: usize, max: usize },
-    /// A whole number from 0 on.
+    /// A whole number from 0 on. `1.0` is one: so JSON Schema has it.
     Offset,
     /// One of these texts.
     OneOf(&'static [&'static str]),
@@ -90,8 +90,8 @@ impl Property {
                 Ok(())
             }
             (Kind::Text { .. }, _) => refuse("type", json!("string"), format!("'{name}' is not of type 'string'")),
-            (Kind::Offset, value) if value.as_u64().is_some() => Ok(()),
-            (Kind::Offset, value) if value.as_i64().is_some() => {
+            (Kind::Offset, value) if whole(value).is_some() => Ok(()),
+            (Kind::Offset, value) if value.as_f64().is_some_and(|number| number.fract() == 0.0) => {
                 refuse("minimum", json!(0), format!("'{name}' is less than the minimum of 0"))
             }
             (Kind::Offset, _) => refuse("type", json!("integer"), format!("'{name}' is not of type 'integer'")),
@@ -99,6 +99,13 @@ impl Property {
             (Kind::OneOf(texts), _) => refuse("enum", json!(texts), format!("'{name}' is not one of {texts:?}")),
         }
     }
+}
+
+/// The whole number from 0 on that a value is. One that is beyond all that is counted here is the greatest of these.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    let of_float =
+        || value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0).map(|number| number as u64);
+    value.as_u64().or_else(of_float)
 }
 
 #[cfg(test)]
@@ -122,7 +129,13 @@ mod tests {
             |part: &str, offset| refused(json!({"backup_name": "x", "part": part, "offset": offset}), DOWNLOAD_BACKUP);
         assert_eq!(part("key", json!(0)), Ok(()));
         assert_eq!(part("manifest", json!(0)), Err(("enum", json!(["archive", "key"]))));
-        assert_eq!(part("key", json!(-1)), Err(("minimum", json!(0))));
+        for offset in [json!(1.0), json!(-0.0), json!(1e300)] {
+            assert_eq!(part("key", offset), Ok(()));
+        }
+        assert_eq!((whole(&json!(7.0)), whole(&json!(1e300))), (Some(7), Some(u64::MAX)));
+        for offset in [json!(-1), json!(-1.0), json!(-1e300)] {
+            assert_eq!(part("key", offset), Err(("minimum", json!(0))));
+        }
         assert_eq!(part("key", json!(1.5)), Err(("type", json!("integer"))));
     }
 }

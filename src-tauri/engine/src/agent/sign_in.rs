@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::json;
 use tokio::time::sleep_until;
@@ -10,7 +9,7 @@ use tokio::time::sleep_until;
 use super::dialogue::Reply;
 use super::lockdown::{Lockdown, State};
 use super::passwords::{Overloaded, Passwords};
-use super::throttle::Throttle;
+use super::throttle::{End, Throttle};
 use super::tokens::Tokens;
 use super::totp::Totp;
 use super::{Core, limits, rights};
@@ -64,37 +63,27 @@ impl SignIn {
 /// Answers `login`.
 pub(super) async fn login(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> Reply {
     let answer_at = tokio::time::Instant::now() + limits::FAILED_LOGIN;
-    let Some(attempt) = core.sign_in.throttle.begin(address, &credentials.username, Instant::now()) else {
+    let Some(attempt) = core.sign_in.throttle.begin(address, &credentials.username).await else {
         return Reply::refusal(code::TOO_MANY, TOO_MANY);
     };
     let (reply, end) = decide(core, address, credentials).await;
-    let throttle = &core.sign_in.throttle;
-    match end {
-        End::Right => throttle.succeeded(attempt),
-        End::Undecided => throttle.undecided(attempt),
-        // It stays counted.
-        End::Wrong => sleep_until(answer_at).await,
+    attempt.ends(end);
+    if end == End::Wrong {
+        sleep_until(answer_at).await;
     }
     reply
-}
-
-/// How an attempt counts.
-enum End {
-    Right,
-    Wrong,
-    Undecided,
 }
 
 async fn decide(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> (Reply, End) {
     let Credentials { username, password, second_factor } = credentials;
     let lookup = match look_up(core, &username).await {
         Ok(lookup) => lookup,
-        Err(error) => return (Reply::failure(&error), End::Undecided),
+        Err(error) => return (Reply::no_users(&error), End::Undecided),
     };
     if rights::is_banned(address, &lookup.banned_subnets) {
         return (Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED), End::Wrong);
     }
-    let account = match core.sign_in.passwords.are_right(password.clone(), lookup).await {
+    let account = match core.sign_in.passwords.are_right(address, password.clone(), lookup).await {
         Ok(Some(account)) => account,
         Ok(None) => return (Reply::refusal(code::UNAUTHORIZED, WRONG), End::Wrong),
         Err(Overloaded) => return (Reply::refusal(code::TOO_MANY, TOO_MANY), End::Undecided),
@@ -154,7 +143,7 @@ pub(super) async fn authenticate(
     if !tokens.is_ours(token.expose(), username, unix_now()) {
         return Err(refused());
     }
-    let lookup = look_up(core, username).await.map_err(|error| Reply::failure(&error))?;
+    let lookup = look_up(core, username).await.map_err(|error| Reply::no_users(&error))?;
     if rights::is_banned(address, &lookup.banned_subnets) {
         return Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED));
     }

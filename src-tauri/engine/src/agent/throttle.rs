@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::limits;
 
 /// Failures of an address with a user.
 const WITH_USER: u32 = 5;
@@ -20,11 +25,32 @@ const MAX_KEYS: usize = 20_000;
 #[derive(Default)]
 pub(super) struct Throttle {
     counts: Mutex<HashMap<Key, Count>>,
+    /// Tells those who wait that an attempt has ended.
+    ended: Notify,
 }
 
-/// An attempt that was let through. It counts as failed until it is known to be none.
-pub(super) struct Attempt {
+/// An attempt that was let through. It has failed unless it is said to have ended otherwise.
+pub(super) struct Attempt<'a> {
+    throttle: &'a Throttle,
     keys: [Key; 2],
+    begun: Instant,
+    end: End,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Right,
+    Wrong,
+    Undecided,
+}
+
+/// Whether an attempt may begin.
+enum Gate<'a> {
+    Open(Attempt<'a>),
+    /// So many are under way that it would be one too many if they failed.
+    Waiting,
+    Closed,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,53 +62,86 @@ enum Key {
 
 struct Count {
     failures: u32,
+    under_way: u32,
     last: Instant,
 }
 
 impl Throttle {
-    /// Lets an attempt through, or not. Attempts that are not let through do not count.
-    pub(super) fn begin(&self, address: IpAddr, username: &str, now: Instant) -> Option<Attempt> {
+    /// Lets an attempt through, or not; those that are not do not count. While others are under way that may fail, it waits
+    /// for them.
+    pub(super) async fn begin(&self, address: IpAddr, username: &str) -> Option<Attempt<'_>> {
+        let attempt = async {
+            loop {
+                let mut ended = pin!(self.ended.notified());
+                // From here on no end is missed.
+                ended.as_mut().enable();
+                match self.gate(address, username, Instant::now()) {
+                    Gate::Open(attempt) => return Some(attempt),
+                    Gate::Closed => return None,
+                    Gate::Waiting => ended.await,
+                }
+            }
+        };
+        timeout(limits::HASH_WAIT, attempt).await.ok().flatten()
+    }
+
+    fn gate(&self, address: IpAddr, username: &str, now: Instant) -> Gate<'_> {
         let address = network_of(address);
         let keys = [Key::Address(address), Key::User(address, Sha256::digest(username).into())];
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         make_room(&mut counts, now);
-        let failures = |key: &Key| match counts.get(key) {
-            Some(count) if now.duration_since(count.last) < MEMORY => count.failures,
-            _ => 0,
-        };
-        if failures(&keys[0]) >= OF_ADDRESS || failures(&keys[1]) >= WITH_USER {
-            return None;
+        let limits = [OF_ADDRESS, WITH_USER];
+        let mut of = keys.iter().map(|key| Count::now(&counts, key, now)).zip(limits);
+        if of.clone().any(|((failures, _), limit)| failures >= limit) {
+            return Gate::Closed;
+        }
+        if of.any(|((failures, under_way), limit)| failures + under_way >= limit) {
+            return Gate::Waiting;
         }
         for key in keys {
-            let failures = failures_of(&counts, &key, now) + 1;
-            counts.insert(key, Count { failures, last: now });
+            let (failures, under_way) = Count::now(&counts, &key, now);
+            let last = counts.get(&key).map_or(now, |count| count.last);
+            counts.insert(key, Count { failures, under_way: under_way + 1, last });
         }
-        Some(Attempt { keys })
-    }
-
-    /// Takes an attempt back that succeeded. The user's earlier failures are forgotten; the address keeps those that it had
-    /// with others.
-    pub(super) fn succeeded(&self, attempt: Attempt) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let [address, user] = attempt.keys;
-        counts.remove(&user);
-        take_one(&mut counts, &address);
-    }
-
-    /// Takes an attempt back that was neither right nor wrong.
-    pub(super) fn undecided(&self, attempt: Attempt) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempt.keys.iter().for_each(|key| take_one(&mut counts, key));
+        Gate::Open(Attempt { throttle: self, keys, begun: now, end: End::Wrong })
     }
 }
 
-fn failures_of(counts: &HashMap<Key, Count>, key: &Key, now: Instant) -> u32 {
-    counts.get(key).filter(|count| now.duration_since(count.last) < MEMORY).map_or(0, |count| count.failures)
+impl Attempt<'_> {
+    /// Says how it ended. Success makes the user's earlier failures forgotten; the address keeps those that it had with
+    /// others.
+    pub(super) fn ends(mut self, end: End) {
+        self.end = end;
+    }
 }
 
-fn take_one(counts: &mut HashMap<Key, Count>, key: &Key) {
-    if let Some(count) = counts.get_mut(key) {
-        count.failures = count.failures.saturating_sub(1);
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.throttle.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in self.keys {
+            let Some(count) = counts.get_mut(&key) else { continue };
+            count.under_way = count.under_way.saturating_sub(1);
+            match (self.end, key) {
+                (End::Wrong, _) => (count.failures, count.last) = (count.failures + 1, self.begun.max(count.last)),
+                (End::Right, Key::User(..)) => count.failures = 0,
+                _ => {}
+            }
+            if count.failures == 0 && count.under_way == 0 {
+                counts.remove(&key);
+            }
+        }
+        drop(counts);
+        self.throttle.ended.notify_waiters();
+    }
+}
+
+impl Count {
+    /// Failures that count still, and attempts under way.
+    fn now(counts: &HashMap<Key, Count>, key: &Key, now: Instant) -> (u32, u32) {
+        counts.get(key).map_or((0, 0), |count| {
+            let is_over = now.saturating_duration_since(count.last) >= MEMORY;
+            (if is_over { 0 } else { count.failures }, count.under_way)
+        })
     }
 }
 
@@ -90,17 +149,17 @@ fn make_room(counts: &mut HashMap<Key, Count>, now: Instant) {
     if counts.len() < MAX_KEYS {
         return;
     }
-    counts.retain(|_, count| count.failures > 0 && now.duration_since(count.last) < MEMORY);
+    counts.retain(|_, count| count.under_way > 0 || now.saturating_duration_since(count.last) < MEMORY);
     if counts.len() >= MAX_KEYS {
         let mut times: Vec<_> = counts.values().map(|count| count.last).collect();
         let (_, middle, _) = times.select_nth_unstable(MAX_KEYS / 2);
         let middle = *middle;
-        counts.retain(|_, count| count.last > middle);
+        counts.retain(|_, count| count.under_way > 0 || count.last > middle);
     }
 }
 
 /// An address, or the /64 that one IPv6 client has all of.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -118,7 +177,7 @@ mod tests {
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
     fn fail(throttle: &Throttle, address: IpAddr, user: &str, now: Instant) -> bool {
-        throttle.begin(address, user, now).is_some()
+        matches!(throttle.gate(address, user, now), Gate::Open(_))
     }
 
     #[test]
@@ -139,38 +198,51 @@ mod tests {
         assert_eq!((0..40).filter(|&n| fail(&throttle, six(n), &format!("user{n}"), now)).count(), 20);
     }
 
-    #[test]
-    fn success_clears_the_user_and_takes_nothing_from_the_address() {
+    #[tokio::test]
+    async fn success_clears_the_user_and_takes_nothing_from_the_address() {
         let (throttle, now) = (Throttle::default(), Instant::now());
         for _ in 0..100 {
-            let attempt = throttle.begin(HERE, "admin", now).expect("a client that signs in again and again may");
-            throttle.succeeded(attempt);
+            let attempt = throttle.begin(HERE, "admin").await;
+            attempt.expect("a client that signs in again and again may").ends(End::Right);
         }
         for _ in 0..19 {
             for n in 0..2 {
                 let _ = fail(&throttle, HERE, &format!("user{n}"), now);
             }
         }
-        assert!(throttle.begin(HERE, "admin", now).is_some());
+        throttle.begin(HERE, "admin").await.expect("it is one of ten failures so far").ends(End::Right);
         let _ = (0..20).filter(|n| fail(&throttle, HERE, &format!("more{n}"), now)).count();
-        assert!(throttle.begin(HERE, "admin", now).is_none());
+        assert!(throttle.begin(HERE, "admin").await.is_none());
     }
 
-    #[test]
-    fn attempts_that_are_still_computed_count() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        let running: Vec<_> = (0..100).filter_map(|_| throttle.begin(HERE, "admin", now)).collect();
-        assert_eq!(running.len(), 5);
-        running.into_iter().for_each(|attempt| throttle.undecided(attempt));
-        assert!(throttle.begin(HERE, "admin", now).is_some(), "undecided ones do not");
+    #[tokio::test(start_paused = true)]
+    async fn attempts_under_way_are_waited_for_and_count_only_when_they_have_failed() {
+        for (end, let_in) in [(End::Right, 95), (End::Undecided, 95), (End::Wrong, 0)] {
+            let throttle = Throttle::default();
+            let mut running = Vec::new();
+            for _ in 0..5 {
+                running.push(throttle.begin(HERE, "admin").await.unwrap());
+            }
+            let others = futures_util::future::join_all((0..95).map(|_| async {
+                let attempt = throttle.begin(HERE, "admin").await;
+                tokio::task::yield_now().await;
+                attempt.map(|attempt| attempt.ends(end)).is_some()
+            }));
+            let ending = async {
+                tokio::task::yield_now().await;
+                running.into_iter().for_each(|attempt| attempt.ends(end));
+            };
+            let (others, ()) = tokio::join!(others, ending);
+            assert_eq!(others.into_iter().filter(|is_let_in| *is_let_in).count(), let_in);
+        }
     }
 
     #[test]
     fn memory_is_bounded() {
         let (throttle, now) = (Throttle::default(), Instant::now());
         for n in 0..40_000_u32 {
-            let _ =
-                throttle.begin(IpAddr::V4((0x0a00_0000 + n).into()), "admin", now + Duration::from_millis(n.into()));
+            let later = now + Duration::from_millis(n.into());
+            assert!(fail(&throttle, IpAddr::V4((0x0a00_0000 + n).into()), "admin", later));
         }
         assert!(throttle.counts.lock().unwrap().len() <= MAX_KEYS);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Account {
     pub(crate) salt: Option<String>,
     /// When the password was last changed, in Unix seconds; `None` on servers that do not record it.
     pub(crate) password_changed: Option<f64>,
+    /// When the account was made, in Unix seconds.
+    pub(crate) created: Option<f64>,
     /// Made anew with every change of the password.
     pub(crate) secret_key: Zeroizing<String>,
     /// Whether an administrator disabled the account.
@@ -101,6 +103,7 @@ fn account(row: &Row<'_>, columns: &BTreeSet<String>) -> rusqlite::Result<Accoun
         pass_hash: secret("pass_hash")?,
         salt: text("salt")?,
         password_changed: number(value("passwd_last_modified")?),
+        created: number(value("created_time")?),
         secret_key: secret("secret_key")?,
         is_disabled: is_true(value("status")?),
         totp_secret: if wants_totp { Some(secret("totp_secret")?) } else { None },

@@ -8,7 +8,7 @@ use tokio::io::DuplexStream;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::super::{Core, audit, backups, records, sign_in};
+use super::super::{Core, audit, backups, places, records, sign_in};
 use super::*;
 use crate::server_data::ServerData;
 
@@ -38,10 +38,13 @@ async fn line() -> Line {
     };
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let theirs = Meter::new(theirs, limits::STRANGERS_MESSAGE);
     let socket = WebSocketStream::from_raw_socket(theirs, Role::Server, Some(limits::websocket())).await;
     let (stopping, stopped) = watch::channel(false);
     let deadline = Instant::now() + limits::FIRST_REQUEST;
-    let connection = Connection::new(Arc::new(core), socket, [127, 0, 0, 1].into(), stopped, deadline);
+    let address = [127, 0, 0, 1].into();
+    let place = places::Places::default().take(address).unwrap();
+    let connection = Connection::new(Arc::new(core), socket, (place, address), stopped, deadline);
     Line { client, connection: Some(connection), _stopping: stopping, _folder: folder }
 }
 
@@ -85,12 +88,12 @@ async fn who_asks_nothing_is_let_go_of_after_eight_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_asked_and_not_signed_in_is_let_go_of_after_two_minutes() {
+async fn who_has_asked_and_not_signed_in_is_let_go_of_after_a_minute() {
     let mut line = line().await;
     line.serve();
     line.server_info().await;
     let (code, waited) = line.closed().await;
-    assert!(code == 1008 && about(waited, 120), "{code} {waited:?}");
+    assert!(code == 1008 && about(waited, 60), "{code} {waited:?}");
     let mut line = self::line().await;
     line.connection.as_mut().unwrap().user = Some("admin".to_owned());
     line.serve();
