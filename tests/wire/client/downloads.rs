@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use cfms_backup::job::Line;
 use cfms_backup::{BackupName, Code, Destination, Event, Job, Options, ServerData, Verdict, create};
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::scripted::{Scripted, Wire, agent_info, silent, watched};
+use super::scripted::{Scripted, Wire, agent_info, generated, silent, watched};
 
 /// Bytes of a message.
 const PIECE: usize = 64 * 1024;
@@ -49,6 +49,16 @@ impl Pair {
         let (archive, key) = (fs::read(made.archive_path).unwrap(), fs::read(made.key_path).unwrap());
         assert!(key.starts_with(b"{\n  \"key\": \""), "64 digits follow");
         Arc::new(Self { scratch, archive, key })
+    }
+
+    fn change_key(&mut self, change: impl FnOnce(&mut Value)) {
+        let mut key = self.key_file();
+        change(&mut key);
+        self.key = key.to_string().into_bytes();
+    }
+
+    fn key_file(&self) -> Value {
+        serde_json::from_slice(&self.key).unwrap()
     }
 
     fn home(&self) -> PathBuf {
@@ -148,11 +158,18 @@ async fn a_download_that_is_cut_twenty_times_comes_home_whole() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_arrive_as_it_was_sent_leaves_nothing_behind() {
     type Spoil = fn(&mut Pair);
-    let cases: [(&str, Spoil, Code); 5] = [
+    let cases: [(&str, Spoil, Code); 8] = [
         ("damaged on the server's disk", |pair| pair.archive[500_000] ^= 1, Code::Damaged),
         ("cut on the server's disk", |pair| pair.archive.truncate(1_000_000), Code::Truncated),
         ("the key of another archive", |pair| pair.key[12..76].fill(b'0'), Code::WrongKey),
         ("a key file that holds none", |pair| pair.key[12] = b'x', Code::KeyFile),
+        (
+            "the key of another name",
+            |pair| pair.change_key(|key| key["backup_name"] = json!("tuesday")),
+            Code::Protocol,
+        ),
+        ("the key of no name", |pair| pair.change_key(|key| key["backup_name"] = json!(null)), Code::Protocol),
+        ("the key of another time", |pair| pair.change_key(|key| key["created_at"] = json!(1.5)), Code::Protocol),
         ("a key file that is too large to be one", |pair| pair.key = vec![b' '; 100_000], Code::TransferDamaged),
     ];
     for (what, spoil, expected) in cases {
@@ -285,4 +302,38 @@ async fn existing_files_are_never_overwritten() {
     server.is_over().await;
     assert_eq!(names(&pair.home()), ["monday.cfms.enc"]);
     assert_eq!(fs::read(pair.home().join("monday.cfms.enc")).unwrap(), b"mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_home_is_the_backup_that_was_just_made() {
+    let pair = Pair::new();
+    let created_at = pair.key_file()["created_at"].clone();
+    let metadata = json!({"version": "1.0", "created_at": created_at, "documents_count": 1, "folders_count": 0,
+        "files_count": 1});
+    for (key, value, is_meant) in
+        [("version", json!("1.0"), true), ("created_at", json!(1.5), false), ("documents_count", json!(2), false)]
+    {
+        let mut metadata = metadata.clone();
+        metadata[key] = value;
+        let mut made = generated();
+        made["metadata"] = metadata;
+        let sent = Arc::clone(&pair);
+        let server = Scripted::that_is(agent_info(), |mut wire| async move {
+            wire.let_in("t1").await;
+            wire.expect("generate_backup").await;
+            wire.answer(200, made).await;
+            send(&mut wire, &sent, usize::MAX).await;
+        });
+        let job = silent();
+        let mut remote = server.entered(&job).await;
+        remote.back_up(Some(&monday()), true, &job).await.unwrap();
+        let outcome = remote.download(&monday(), &pair.destination(), &job).await;
+        drop(remote);
+        server.is_over().await;
+        match is_meant {
+            true => drop(outcome.unwrap()),
+            false => assert_eq!(outcome.unwrap_err().code(), Code::Protocol),
+        }
+        let _ = fs::remove_dir_all(pair.home());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use cfms_backup::protocol::Secret;
 use cfms_backup::remote::{Address, Dial, KnownServers, Network, Remote};
 use cfms_backup::{Code, Fingerprint, Job, Result, WarningCode};
 use futures_util::{SinkExt, StreamExt};
@@ -125,6 +126,10 @@ async fn talk<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(stream: S
     while let Some(Ok(message)) = socket.next().await {
         let Message::Text(text) = message else { break };
         let request: Value = serde_json::from_str(&text).unwrap();
+        if request["action"] == "set_passwd" {
+            // It dies, without a goodbye of whatever layer.
+            return;
+        }
         assert_eq!(request, json!({"action": "server_info", "data": {}}));
         let answer = json!({"code": 200, "data": real_info(), "message": "", "timestamp": 1.5});
         let _ = socket.send(Message::text(answer.to_string())).await;
@@ -233,6 +238,17 @@ async fn who_is_not_there_and_who_speaks_no_tls_have_words_of_their_own() {
     let error = call(Network::new(address, None)).await.unwrap_err();
     assert_eq!(error.code(), Code::ServerUnreachable);
     assert!(error.to_string().contains("nothing listens there"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_breaks_is_told_in_words_of_this_program() {
+    let pair = Pair::new(|_| ());
+    let server = Server::with(&pair).await;
+    let mut remote = call(Network::new(server.address(), None).trusting(Some(pair.fingerprint()))).await.unwrap();
+    let secret = Secret::from("secret");
+    let error = remote.set_password("admin", &secret, &secret, &Job::silent()).await.unwrap_err();
+    assert_eq!(error.code(), Code::OutcomeUnknown, "{error}");
+    assert!(error.to_string().contains("hung up") && !error.to_string().contains("http"), "{error}");
 }
 
 /// The program with a home of its own, in which no server is known yet.

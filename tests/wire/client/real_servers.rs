@@ -37,6 +37,7 @@ async fn a_server_that_works_for_minutes_is_waited_for_and_its_pings_are_answere
     assert_eq!(begun.elapsed().as_secs(), 15 * 60);
     assert_eq!((made.backup_name.as_str(), made.metadata.documents_count), ("monday", 2));
     assert_eq!(made.warnings[0].code, WarningCode::LeftOnServer);
+    assert!((900.0..901.0).contains(&made.duration_seconds), "{}", made.duration_seconds);
     drop(remote);
     server.is_over().await;
 }
@@ -315,4 +316,36 @@ async fn a_backup_can_be_cancelled_while_the_server_says_nothing() {
     assert!((3600..3602).contains(&begun.elapsed().as_secs()));
     drop(remote);
     server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_backup_than_the_one_that_was_asked_for_is_not_taken() {
+    for (archive, key) in [
+        ("./content/backups/tuesday.cfms.enc", "./content/backups/tuesday.key"),
+        ("./content/backups/monday.cfms.enc", "./content/backups/tuesday.key"),
+        ("./content/backups/monday.cfms.enc", "./content/backups/monday"),
+        ("./content/backups/monday", "./content/backups/monday.key"),
+        ("", ""),
+        ("./..cfms.enc", "./..key"),
+    ] {
+        for asked in [Some(monday()), None] {
+            // Whatever a server that chooses itself calls it, is right, as long as it is a name.
+            if asked.is_none() && archive.contains("tuesday") {
+                continue;
+            }
+            let server = Scripted::real(move |mut wire| async move {
+                wire.let_in("t1").await;
+                wire.expect("generate_backup").await;
+                let mut generated = generated();
+                (generated["archive_path"], generated["key_path"]) = (archive.into(), key.into());
+                wire.answer(200, generated).await;
+            });
+            let job = silent();
+            let mut remote = server.entered(&job).await;
+            let error = remote.back_up(asked.as_ref(), false, &job).await.unwrap_err();
+            assert_eq!(error.code(), Code::Protocol, "{archive} {key}: {error}");
+            drop(remote);
+            server.is_over().await;
+        }
+    }
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use cfms_backup::protocol::Secret;
-use cfms_backup::{Code, RemoteError};
+use cfms_backup::remote::SignIn;
+use cfms_backup::{BackupName, Code, RemoteError};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::scripted::{Scripted, credentials, sign_in, signed_in, silent};
 
@@ -125,4 +128,63 @@ async fn an_answer_to_a_login_of_another_shape_shows_nothing_of_a_token() {
         drop(remote);
         server.is_over().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_was_told_in_confidence_is_in_no_error_when_it_repeats_it() {
+    const PASSWORD: &str = "Hafen\"2026/ü";
+    // As it is, as JSON within JSON, as Python's JSON, and where a quotation would be cut.
+    let forms = [
+        PASSWORD.to_owned(),
+        r#"Hafen\"2026/ü"#.to_owned(),
+        r#"Hafen\"2026\/\u00fc"#.to_owned(),
+        format!("{}{PASSWORD}", "x".repeat(50)),
+        format!("{}{PASSWORD}", "x".repeat(295)),
+    ];
+    for form in forms {
+        let told = format!("no: {form} 654321 t0ken");
+        let login = |code, told: &str| json!({"code": code, "message": told, "data": {"error": told}}).to_string();
+        let answers = [
+            Message::text(login(401, &told)),
+            Message::text(login(500, &told)),
+            Message::text(login(403, &told)),
+            Message::text(told.clone()),
+            Message::text(json!([told]).to_string()),
+            Message::Close(Some(CloseFrame {
+                code: 1011.into(),
+                reason: told[..told.len().min(120)].to_owned().into(),
+            })),
+        ];
+        for answer in answers {
+            let server = Scripted::real(|mut wire| async move {
+                wire.let_in("t0ken").await;
+                wire.expect("set_passwd").await;
+                wire.send(answer).await;
+                wire.expect_end().await;
+            });
+            let job = silent();
+            let mut remote = server.entered(&job).await;
+            let (old, new) = (Secret::from("654321"), Secret::from(PASSWORD));
+            let error = remote.set_password("admin", &old, &new, &job).await.unwrap_err();
+            let shown = format!("{error} {error:?} {:?}", error.params());
+            assert!(!shown.contains("Hafen") && !shown.contains("654321") && !shown.contains("t0ken"), "{shown}");
+            drop(remote);
+            server.is_over().await;
+        }
+    }
+    // The factor of a login, in the refusal of something else.
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("login").await;
+        wire.answer(200, signed_in("t0ken")).await;
+        wire.expect("generate_backup").await;
+        wire.answer_in_words(500, json!({"error": "654321"}), "right t0ken").await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let who = SignIn { second_factor: Some(Secret::from("654321")), ..credentials("right") };
+    remote.sign_in(&who, &job).await.unwrap();
+    let error = remote.back_up(Some(&BackupName::parse("monday").unwrap()), false, &job).await.unwrap_err();
+    assert_eq!(error.params()["message"], "••• •••: •••");
+    drop(remote);
+    server.is_over().await;
 }

@@ -8,7 +8,6 @@ use tokio::time::sleep;
 
 use super::Remote;
 use super::connection::Connection;
-use super::quoting::cleaned;
 use super::waiting::unless_stopped;
 use crate::error::{Error, RemoteError, Result};
 use crate::job::{Job, Line};
@@ -97,7 +96,7 @@ impl Remote {
         }
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            empty => Ok(empty.insert(Connection::open(&*self.dial, self.framing).await?)),
+            empty => Ok(empty.insert(Connection::open(&*self.dial, self.framing, &self.unsaid).await?)),
         }
     }
 
@@ -117,11 +116,11 @@ impl Remote {
     pub(super) fn refusal(&self, action: &str, response: &Response) -> Error {
         let server = self.server.clone();
         let username = self.session.as_ref().map(|session| session.username().to_owned()).unwrap_or_default();
-        let mut message = cleaned(&response.message);
+        let mut message = self.unsaid.cleaned(&response.message);
         if let Some(error) = response.data.get("error").and_then(|error| error.as_str()) {
             message = match message.is_empty() {
-                true => cleaned(error),
-                false => format!("{message}: {}", cleaned(error)),
+                true => self.unsaid.cleaned(error),
+                false => format!("{message}: {}", self.unsaid.cleaned(error)),
             };
         }
         let is_unknown = response.code == code::BAD_REQUEST && response.message.starts_with("Unknown action");
@@ -151,6 +150,11 @@ impl Remote {
     /// An answer is not what its action promises.
     pub(super) fn odd(&self, problem: &'static str) -> Error {
         RemoteError::Protocol { server: self.server.clone(), problem, quoted: String::new() }.into()
+    }
+
+    /// The same, with the words that are wrong.
+    pub(super) fn odd_words(&self, problem: &'static str, words: &str) -> Error {
+        RemoteError::Protocol { server: self.server.clone(), problem, quoted: self.unsaid.cleaned(words) }.into()
     }
 
     fn outcome_unknown(&self, action: &str, problem: &str) -> Error {

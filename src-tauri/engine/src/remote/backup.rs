@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::time::Instant;
 use ts_rs::TS;
 
 use super::Remote;
 use super::asking::{Asking, PATIENCE, Repeat};
-use super::quoting::cleaned;
+use super::quoting::Unsaid;
 use super::session::nothing;
 use crate::archive::metadata::Metadata;
-use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::job::{Event, Job, Phase, PlannedPhase};
-use crate::names::{ARCHIVE_SUFFIX, BackupName};
+use crate::names::{ARCHIVE_SUFFIX, BackupName, KEY_SUFFIX};
 use crate::protocol::{Broadcast, GenerateBackup, GeneratedBackup, Response, action, code};
 use crate::warning::{Warning, WarningCode};
 
@@ -48,7 +48,7 @@ impl Remote {
         if !self.backs_up() {
             return Err(self.no_backup_action().into());
         }
-        let started = unix_now();
+        let started = Instant::now();
         job.phase(Phase::ServerWork, None, None)?;
         let listens = self.listen(job).await?;
         let mut progress = Progress::new(fetching, job);
@@ -68,26 +68,42 @@ impl Remote {
             // Broadcasts are binary messages, and so are the pieces of a file: what listens must not download.
             self.connection = None;
         }
-        let incomplete = incomplete(&response);
+        let incomplete = incomplete(&response, &self.unsaid);
         if response.code != code::OK && incomplete.is_none() {
             return Err(self.refusal(action::GENERATE_BACKUP, &response));
         }
         let generated: GeneratedBackup<Metadata> = serde_json::from_value(response.data)
             .map_err(|_| self.odd("the answer to generate_backup has another shape"))?;
+        let made = self.name_of(&generated, name)?;
         let mut warnings = progress.end();
         self.work_done = progress.done;
         if !self.sends_files() {
-            warnings.push(left_on_server(&generated.key_path));
+            warnings.push(left_on_server(self.unsaid.cleaned(&generated.key_path)));
         }
+        self.made = Some((made.clone(), generated.metadata.clone()));
         Ok(OnServer {
-            backup_name: name_of(&generated.archive_path),
-            archive_path: cleaned(&generated.archive_path),
-            key_path: cleaned(&generated.key_path),
+            backup_name: made.as_str().to_owned(),
+            archive_path: self.unsaid.cleaned(&generated.archive_path),
+            key_path: self.unsaid.cleaned(&generated.key_path),
             metadata: generated.metadata,
             incomplete,
             warnings,
-            duration_seconds: unix_now() - started,
+            duration_seconds: started.elapsed().as_secs_f64(),
         })
+    }
+
+    /// What the backup is called that the server made, which must be the one that it was asked for.
+    fn name_of(&self, generated: &GeneratedBackup<Metadata>, asked: Option<&BackupName>) -> Result<BackupName> {
+        let archive = file_name(&generated.archive_path).strip_suffix(ARCHIVE_SUFFIX);
+        let key = file_name(&generated.key_path).strip_suffix(KEY_SUFFIX);
+        let made = archive.filter(|_| archive == key).and_then(|name| BackupName::parse(name).ok());
+        match made {
+            None => Err(self.odd_words("its names for archive and key are none of a backup", &generated.archive_path)),
+            Some(made) if asked.is_some_and(|asked| *asked != made) => {
+                Err(self.odd_words("it has made another backup than the one that was asked for", made.as_str()))
+            }
+            Some(made) => Ok(made),
+        }
     }
 
     /// Asks our agent to tell how far it is. Whether it does.
@@ -193,28 +209,27 @@ impl<'a> Progress<'a> {
 }
 
 /// Our agent's words where it has written a backup and does not call it one.
-fn incomplete(response: &Response) -> Option<String> {
+fn incomplete(response: &Response, unsaid: &Unsaid) -> Option<String> {
     let text = |name: &str| response.data.get(name).and_then(|value| value.as_str());
-    (text("code") == Some("incomplete")).then(|| cleaned(text("error").unwrap_or(&response.message)))
+    (text("code") == Some("incomplete")).then(|| unsaid.cleaned(text("error").unwrap_or(&response.message)))
 }
 
 fn sum(phases: &[PlannedPhase]) -> u64 {
     phases.iter().fold(0, |sum, planned| sum.saturating_add(planned.total))
 }
 
-/// The backup's name from the archive's path, which may be of any system.
-fn name_of(archive_path: &str) -> String {
-    let file = archive_path.rsplit(['/', '\\']).next().unwrap_or_default();
-    cleaned(file.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(file))
+/// The last part of a path, which may be of any system.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
-fn left_on_server(key_path: &str) -> Warning {
+fn left_on_server(key_path: String) -> Warning {
     let mut warning = Warning::new(
         WarningCode::LeftOnServer,
         "this server cannot send files: archive and key lie side by side on its disk, the key readable by every user of that \
          machine. Fetch both (scp, sftp), then remove them there",
     );
-    warning.path = Some(cleaned(key_path));
+    warning.path = Some(key_path);
     warning
 }
 
@@ -267,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_backup_is_named_after_its_archive_on_whatever_system() {
-        assert_eq!(name_of("./content/backups/monday.cfms.enc"), "monday");
-        assert_eq!(name_of(r"C:\cfms\content\backups\monday.cfms.enc"), "monday");
-        assert_eq!(name_of("odd\n"), "odd");
+        assert_eq!(file_name("./content/backups/monday.cfms.enc"), "monday.cfms.enc");
+        assert_eq!(file_name(r"C:\cfms\content\backups\monday.cfms.enc"), "monday.cfms.enc");
+        assert_eq!(file_name(""), "");
     }
 }

@@ -18,8 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::dial::{Dial, Stream};
-use super::quoting::{cleaned, quoted};
+use super::dial::{Dial, Stream, in_words};
+use super::quoting::{Unsaid, cleaned};
 use crate::archive::key::fill_random;
 use crate::certificate::Certificate;
 use crate::clock::unix_now;
@@ -47,6 +47,7 @@ pub(crate) enum Framing {
 /// A WebSocket to a server.
 pub(crate) struct Connection {
     server: String,
+    unsaid: Unsaid,
     framing: Framing,
     certificate: Option<Certificate>,
     /// The stream of the last request, in the later framing.
@@ -60,8 +61,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Gets a line and makes a WebSocket of it.
-    pub(crate) async fn open(dial: &dyn Dial, framing: Framing) -> Result<Self> {
+    /// Gets a line and makes a WebSocket of it. What is `unsaid` is in no error of it.
+    pub(crate) async fn open(dial: &dyn Dial, framing: Framing, unsaid: &Unsaid) -> Result<Self> {
         let dialled = dial.dial().await?;
         let server = dial.server();
         let config = WebSocketConfig::default()
@@ -80,9 +81,12 @@ impl Connection {
         let (outgoing, requests) = mpsc::channel(1);
         let (answers, incoming) = mpsc::channel(WAITING);
         let is_asked = Arc::<AtomicBool>::default();
-        tokio::spawn(Pump { socket, server: server.clone(), answers, is_asked: Arc::clone(&is_asked) }.run(requests));
+        let pump =
+            Pump { socket, server: server.clone(), unsaid: unsaid.clone(), answers, is_asked: Arc::clone(&is_asked) };
+        tokio::spawn(pump.run(requests));
         let certificate = dialled.certificate;
-        Ok(Self { server, framing, certificate, stream: 0, outgoing, incoming, is_asked, in_flight: false })
+        let (unsaid, stream, in_flight) = (unsaid.clone(), 0, false);
+        Ok(Self { server, unsaid, framing, certificate, stream, outgoing, incoming, is_asked, in_flight })
     }
 
     /// The certificate that the server showed.
@@ -228,7 +232,7 @@ impl Connection {
     }
 
     fn odd(&self, problem: &'static str, message: &[u8]) -> Error {
-        RemoteError::Protocol { server: self.server.clone(), problem, quoted: quoted(message) }.into()
+        RemoteError::Protocol { server: self.server.clone(), problem, quoted: self.unsaid.quoted(message) }.into()
     }
 }
 
@@ -236,6 +240,7 @@ impl Connection {
 struct Pump {
     socket: WebSocketStream<Box<dyn Stream>>,
     server: String,
+    unsaid: Unsaid,
     answers: mpsc::Sender<Result<Message>>,
     is_asked: Arc<AtomicBool>,
 }
@@ -300,12 +305,12 @@ impl Pump {
                     let reason = if frame.reason.is_empty() {
                         String::new()
                     } else {
-                        format!(", “{}”", cleaned(&frame.reason))
+                        format!(", “{}”", self.unsaid.cleaned(&frame.reason))
                     };
                     format!("the server closed it (code {}{reason})", u16::from(code))
                 }
             },
-            (WsError::Io(error), None) => error.to_string(),
+            (WsError::Io(error), None) => in_words(error),
             (_, None) => "the server hung up".to_owned(),
         };
         RemoteError::ConnectionLost { server, problem }.into()
@@ -319,7 +324,7 @@ fn is_broken_line(error: &ProtocolError) -> bool {
 /// Why there was no WebSocket: a break, which may mend, or something that is no server of ours.
 fn no_websocket(server: String, error: &WsError) -> Error {
     match error {
-        WsError::Io(error) => RemoteError::ConnectionLost { server, problem: error.to_string() },
+        WsError::Io(error) => RemoteError::ConnectionLost { server, problem: in_words(error) },
         WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
             RemoteError::ConnectionLost { server, problem: "it hangs up at a WebSocket handshake".to_owned() }
         }

@@ -147,7 +147,7 @@ impl Network {
                 self.lost("it hangs up at a TLS handshake")
             }
             (Some(tls), _) => self.unreachable(format!("TLS: {tls}")),
-            (None, _) => self.unreachable(error),
+            (None, _) => self.unreachable(in_words(error)),
         }
     }
 
@@ -188,9 +188,13 @@ fn keep_alive(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
 }
 
-fn in_words(error: &io::Error) -> String {
+/// What the system says of a line, where a library's own words would be no help.
+pub(super) fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the server hung up without a goodbye".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the server hung up".to_owned(),
+        io::ErrorKind::InvalidData => "what came is no TLS of this line".to_owned(),
         _ => error.to_string(),
     }
 }

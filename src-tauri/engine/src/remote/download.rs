@@ -107,13 +107,23 @@ impl Remote {
         let key = Transfer { name, part: Part::Key, destination, sink: Sink::memory() };
         let key_text = text_of(self.fetch(key, job).await?.bytes, &claim)?;
         let key = KeyFile::parse_own(&key_text, &claim.key_path())?;
+        if key.facts.backup_name.as_deref() != Some(name.as_str()) {
+            let other = key.facts.backup_name.as_deref().unwrap_or_default();
+            return Err(self.odd_words("the key that it sent is another backup's", other));
+        }
 
         let sink = Sink::disk(claim.archive_writer()?, claim.archive_path())?;
         self.fetch(Transfer { name, part: Part::Archive, destination, sink }, job).await?;
         job.settle();
 
+        let announced = self.made.as_ref().filter(|(made, _)| made == name).map(|(_, metadata)| metadata.clone());
+        let other = self.odd("the archive that it sent is another backup's");
         let (destination, job) = (destination.clone(), Arc::clone(job));
-        blocking(move || commit(claim, &destination, &key, &key_text, &job)).await
+        let is_meant = move |found: Option<&Metadata>, key: &KeyFile| match is_of(found, key, announced.as_ref()) {
+            true => Ok(()),
+            false => Err(other),
+        };
+        blocking(move || commit(claim, &destination, &key, &key_text, is_meant, &job)).await
     }
 }
 
@@ -137,6 +147,7 @@ fn commit(
     destination: &Destination,
     key: &KeyFile,
     key_text: &Zeroizing<String>,
+    is_meant: impl FnOnce(Option<&Metadata>, &KeyFile) -> Result<()>,
     job: &Job,
 ) -> Result<FetchedCopy> {
     claim.seal_archive()?;
@@ -145,6 +156,7 @@ fn commit(
     if let Some(damage) = verification.damage() {
         return Err(damage);
     }
+    is_meant(verification.metadata.as_ref(), key)?;
     job.phase(Phase::Publish, None, None)?;
     claim.write_key(key_text)?;
     let mut copy = FetchedCopy {
@@ -164,6 +176,18 @@ fn commit(
     copy.outcome = copy.ending();
     copy.warnings.iter().for_each(|warning| job.warn(warning));
     Ok(copy)
+}
+
+/// Whether an archive with the metadata `found` is the one that key and server speak of.
+fn is_of(found: Option<&Metadata>, key: &KeyFile, announced: Option<&Metadata>) -> bool {
+    // Floats that went through several hands.
+    let same_time = |one: f64, other: f64| (one - other).abs() < 0.001;
+    let counts = |metadata: &Metadata| (metadata.documents_count, metadata.folders_count, metadata.files_count);
+    let Some(found) = found else { return false };
+    key.facts.created_at.is_some_and(|created_at| same_time(created_at, found.created_at))
+        && announced.is_none_or(|announced| {
+            same_time(announced.created_at, found.created_at) && counts(announced) == counts(found)
+        })
 }
 
 /// Contents that the archive never held. Where there are more findings than are listed, the further ones are such.

@@ -47,14 +47,16 @@ pub use download::FetchedCopy;
 pub use pins::{KnownServer, KnownServers};
 pub use session::{SignIn, User};
 
+use crate::archive::metadata::Metadata;
 use crate::certificate::Certificate;
 use crate::clock::unix_now;
 use crate::error::Result;
 use crate::job::{Job, Phase};
+use crate::names::BackupName;
 use crate::protocol::{LAST_PLAIN_PROTOCOL, ServerInfo, action};
 use crate::warning::{Warning, WarningCode};
 use connection::{Connection, Framing};
-use quoting::cleaned;
+use quoting::Unsaid;
 use session::Session;
 
 /// A server that was recognised, and perhaps signed in to. Lines to it are made as they are needed.
@@ -66,6 +68,10 @@ pub struct Remote {
     certificate: Option<Certificate>,
     connection: Option<Connection>,
     session: Option<Arc<Session>>,
+    /// What the server knows and must not be made to repeat.
+    unsaid: Unsaid,
+    /// The last backup that the server made, as it described it.
+    made: Option<(BackupName, Metadata)>,
     /// Bytes that the server went through for the last backup, as far as it told.
     work_done: u64,
 }
@@ -105,21 +111,33 @@ impl Remote {
     /// Nobody there, an unknown or changed certificate, not a CFMS server: each a [`RemoteError`](crate::RemoteError).
     pub async fn connect(dial: Arc<dyn Dial>, job: &Job) -> Result<Self> {
         job.phase(Phase::Connect, None, None)?;
-        let (info, framing, connection) = waiting::unless_stopped(job, recognise::recognise(&*dial)).await?;
+        let unsaid = Unsaid::default();
+        let recognised = recognise::recognise(&*dial, &unsaid);
+        let (info, framing, connection) = waiting::unless_stopped(job, recognised).await?;
         let certificate = connection.certificate().cloned();
-        let (server, connection) = (dial.server(), Some(connection));
-        Ok(Self { dial, server, info, framing, certificate, connection, session: None, work_done: 0 })
+        Ok(Self {
+            server: dial.server(),
+            dial,
+            info,
+            framing,
+            certificate,
+            connection: Some(connection),
+            session: None,
+            unsaid,
+            made: None,
+            work_done: 0,
+        })
     }
 
     /// What is known of it.
     pub fn facts(&self) -> ServerFacts {
         ServerFacts {
             address: self.server.clone(),
-            server_name: cleaned(&self.info.server_name),
-            version: cleaned(&self.info.version),
+            server_name: self.unsaid.cleaned(&self.info.server_name),
+            version: self.unsaid.cleaned(&self.info.version),
             protocol_version: self.info.protocol_version,
             lockdown: self.info.lockdown,
-            agent: self.info.agent.as_deref().map(cleaned),
+            agent: self.info.agent.as_deref().map(|version| self.unsaid.cleaned(version)),
             backs_up: self.backs_up(),
             sends_files: self.sends_files(),
             whole_server: self.info.whole_server,

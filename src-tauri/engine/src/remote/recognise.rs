@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::connection::{Connection, Framing};
 use super::dial::Dial;
-use super::quoting::cleaned;
+use super::quoting::{Unsaid, cleaned};
 use crate::error::{Error, RemoteError, Result};
 use crate::protocol::{LAST_PLAIN_PROTOCOL, Request, ServerInfo, action, code};
 
@@ -17,8 +17,8 @@ use crate::protocol::{LAST_PLAIN_PROTOCOL, Request, ServerInfo, action, code};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks the server who it is. The connection is the one to go on with.
-pub(super) async fn recognise(dial: &dyn Dial) -> Result<(ServerInfo, Framing, Connection)> {
-    let mut later = open(dial, Framing::Streams).await?;
+pub(super) async fn recognise(dial: &dyn Dial, unsaid: &Unsaid) -> Result<(ServerInfo, Framing, Connection)> {
+    let mut later = open(dial, Framing::Streams, unsaid).await?;
     match ask(dial, &mut later).await {
         Ok(info) if info.protocol_version > LAST_PLAIN_PROTOCOL => return Ok((info, Framing::Streams, later)),
         // Our agent answers that question in both.
@@ -27,14 +27,14 @@ pub(super) async fn recognise(dial: &dyn Dial) -> Result<(ServerInfo, Framing, C
         Err(_) => {}
     }
     drop(later);
-    let mut plain = open(dial, Framing::Plain).await?;
+    let mut plain = open(dial, Framing::Plain, unsaid).await?;
     let info = ask(dial, &mut plain).await?;
     Ok((info, Framing::Plain, plain))
 }
 
 /// Who hangs up before anything was said is no server of ours, as far as is known yet.
-async fn open(dial: &dyn Dial, framing: Framing) -> Result<Connection> {
-    Connection::open(dial, framing).await.map_err(|error| match error {
+async fn open(dial: &dyn Dial, framing: Framing, unsaid: &Unsaid) -> Result<Connection> {
+    Connection::open(dial, framing, unsaid).await.map_err(|error| match error {
         Error::Remote(error) => match *error {
             RemoteError::ConnectionLost { server, problem } => RemoteError::NotCfmsServer { server, problem }.into(),
             error => error.into(),

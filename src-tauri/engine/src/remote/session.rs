@@ -13,7 +13,7 @@ use super::Remote;
 use super::asking::{Asking, PATIENCE, Repeat};
 use super::connection::{Connection, Framing};
 use super::dial::Dial;
-use super::quoting::cleaned;
+use super::quoting::Unsaid;
 use super::waiting::unless_stopped;
 use crate::clock::unix_now;
 use crate::error::{Error, RemoteError, Result};
@@ -61,6 +61,7 @@ const MAY_BACK_UP: [&str; 2] = ["manage_system", "export_backup"];
 pub(super) struct Session {
     username: String,
     token: Mutex<Token>,
+    unsaid: Unsaid,
 }
 
 #[derive(Clone)]
@@ -82,6 +83,10 @@ impl Remote {
             password: who.password.clone(),
             second_factor: who.second_factor.clone(),
         };
+        [Some(&who.password), who.second_factor.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|secret| self.unsaid.add(secret));
         let asking = unsigned(action::LOGIN, &login, Repeat::Safe);
         let response = self.response(&asking, &mut |_| {}, job).await?;
         if response.code != code::OK {
@@ -92,11 +97,13 @@ impl Remote {
             return Err(self.odd("the answer to a login has another shape"));
         };
         let token = Token::new(signed_in.token, signed_in.exp, timestamp);
-        self.session = Some(Arc::new(Session { username: who.username.clone(), token: Mutex::new(token) }));
-        let all_cleaned = |texts: &[String]| texts.iter().map(|text| cleaned(text)).collect();
+        let (username, unsaid) = (who.username.clone(), self.unsaid.clone());
+        unsaid.add(&token.secret);
+        self.session = Some(Arc::new(Session { username, token: Mutex::new(token), unsaid }));
+        let all_cleaned = |texts: &[String]| texts.iter().map(|text| self.unsaid.cleaned(text)).collect();
         Ok(User {
             username: who.username.clone(),
-            nickname: signed_in.nickname.as_deref().map(cleaned),
+            nickname: signed_in.nickname.as_deref().map(|name| self.unsaid.cleaned(name)),
             may_back_up: signed_in.permissions.iter().any(|permission| MAY_BACK_UP.contains(&permission.as_str())),
             permissions: all_cleaned(&signed_in.permissions),
             groups: all_cleaned(&signed_in.groups),
@@ -110,6 +117,7 @@ impl Remote {
     /// then.
     pub async fn set_password(&mut self, username: &str, old: &Secret, new: &Secret, job: &Job) -> Result<()> {
         let change = SetPassword { username: username.to_owned(), old_passwd: old.clone(), new_passwd: new.clone() };
+        [old, new].into_iter().for_each(|secret| self.unsaid.add(secret));
         let asking = unsigned(action::SET_PASSWD, &change, Repeat::Never);
         let response = self.response(&asking, &mut |_| {}, job).await?;
         match response.code {
@@ -159,7 +167,9 @@ impl Remote {
             code::FORBIDDEN if must_change => RemoteError::PasswordExpired { server, username },
             code::MUST_CHANGE | code::EXPIRED => RemoteError::PasswordExpired { server, username },
             code::INACTIVE => RemoteError::UserInactive { server, username },
-            code::FORBIDDEN => RemoteError::AccessDenied { server, username, message: cleaned(&response.message) },
+            code::FORBIDDEN => {
+                RemoteError::AccessDenied { server, username, message: self.unsaid.cleaned(&response.message) }
+            }
             _ => return self.refusal(action::LOGIN, response),
         }
         .into()
@@ -190,6 +200,7 @@ impl Session {
         }
         let timestamp = response.timestamp;
         if let Some(refreshed) = secret_data::<Refreshed>(response) {
+            self.unsaid.add(&refreshed.token);
             *self.lock() = Token::new(refreshed.token, refreshed.exp, timestamp);
         }
         Ok(Ok(()))
@@ -203,7 +214,7 @@ impl Session {
                 None => std::future::pending().await,
                 Some(due) => sleep_until(due).await,
             }
-            let renewed = match Connection::open(dial, framing).await {
+            let renewed = match Connection::open(dial, framing, &self.unsaid).await {
                 Ok(mut connection) => self.renew(&mut connection).await,
                 Err(error) => Err(error),
             };
