@@ -4,7 +4,9 @@
 //! the key, which names its digest, and then the archive get their final names.
 
 use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -176,10 +178,15 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
     let mut snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
-    let damage = if options.scope == Scope::WholeServer { snapshot.damage()? } else { None };
     job.settle();
-    let contents = Contents::look_at(source, &mut snapshot, options, job)?;
-    let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
+    let contents = Contents::of(source, &mut snapshot, options)?;
+    let check = snapshot.take_soundness_check().filter(|_| options.scope == Scope::WholeServer);
+    let (damage, members) = thread::scope(|threads| {
+        let check = check.map(|check| threads.spawn(|| check.run()));
+        let members = Members::prepare(source, &snapshot, contents, options, created_at, job);
+        (check.map(|check| check.join().unwrap_or_else(|panic| resume_unwind(panic))), members)
+    });
+    let (damage, mut members) = (damage.transpose()?.flatten(), members?);
     let expected = archive_size(members.footprint());
     check_space(destination, expected, same_disk)?;
     plan(&snapshot, expected, options, job);

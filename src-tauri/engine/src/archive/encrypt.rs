@@ -26,6 +26,8 @@ use crate::error::{Error, Result};
 
 /// Bytes of a buffer: a multiple of the cipher's block, and small enough for the processor's cache.
 const BUFFER: usize = 256 * 1024;
+/// Bytes that are handed to the disk while the work goes on.
+const WRITTEN_BACK_AT_ONCE: u64 = 8 * 1024 * 1024;
 /// Buffers that go round.
 const BUFFERS: usize = 16;
 
@@ -192,11 +194,16 @@ fn write(
     emptied: &SyncSender<Buffer>,
 ) -> Result<Written> {
     let mut digest = Sha256::new();
-    let mut size = 0;
-    let mut put = |bytes: &[u8]| {
+    let (mut size, mut on_its_way) = (0, 0);
+    let mut put = |bytes: &[u8]| -> Result<()> {
         digest.update(bytes);
         size += bytes.len() as u64;
-        file.write_all(bytes).map_err(|e| Error::io("write", &path, e))
+        file.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+        if size - on_its_way >= WRITTEN_BACK_AT_ONCE {
+            write_back(&file, on_its_way, size);
+            on_its_way = size;
+        }
+        Ok(())
     };
     put(&iv)?;
     while let Ok(mut buffer) = encrypted.recv() {
@@ -206,6 +213,16 @@ fn write(
         let _ = emptied.try_send(buffer);
     }
     Ok(Written { size, sha256: digest.finalize().into() })
+}
+
+/// Has the system begin to write those bytes to the disk, so that the sync at the end has little to wait for. What cannot be
+/// done here is done by that sync.
+fn write_back(file: &File, from: u64, to: u64) {
+    // Linux begins to write what is not needed, and keeps what is not written yet: these pages stay to be read back.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, from, std::num::NonZeroU64::new(to - from), rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, from, to);
 }
 
 #[cfg(test)]

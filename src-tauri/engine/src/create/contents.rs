@@ -1,6 +1,7 @@
 //! The contents on their way into the archive: looked at, so that its size is known, then opened and stored.
 
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
@@ -12,11 +13,14 @@ use super::{Options, Scope};
 use crate::archive::tar_writer::{TarWriter, member_footprint};
 use crate::error::{Error, Result};
 use crate::job::{Job, Phase};
-use crate::server_data::{self, ContentRow, Owners, ServerData, Snapshot, WhichContents};
+use crate::server_data::{self, ContentRow, Order, Owners, ServerData, Snapshot, WhichContents};
 use crate::warning::WarningCode;
 
 /// About what a member adds to the manifest beside its name, in bytes.
 const MANIFEST_LINE: u64 = 120;
+/// Rows that are handed on together to be looked at, and how often before they are waited for.
+const LOOKED_AT_ONCE: usize = 512;
+const LOOKED_AHEAD: usize = 32;
 /// Contents that are opened, the small ones read, before they are handed on together: to hand on costs a change of threads.
 const BATCH: usize = 64;
 /// Bytes of small contents that are handed on together, about.
@@ -42,25 +46,60 @@ pub(super) fn kinds(scope: Scope) -> &'static [(WhichContents, &'static str)] {
 }
 
 impl Contents {
-    /// Finds out what is there and how large it is, so that the archive's size is known before it is begun.
-    pub(super) fn look_at(source: &ServerData, snapshot: &mut Snapshot, options: &Options, job: &Job) -> Result<Self> {
-        let mut contents = Self { reader: source.contents(&options.allow_outside)?, footprint: 0, count: 0 };
+    /// Those of `snapshot` that a backup holds; which, it is told here.
+    pub(super) fn of(source: &ServerData, snapshot: &mut Snapshot, options: &Options) -> Result<Self> {
+        let contents = Self { reader: source.contents(&options.allow_outside)?, footprint: 0, count: 0 };
         snapshot.tell_apart(&|row| contents.reader.size_of(row).is_ok())?;
-        let kinds = kinds(options.scope);
-        job.phase(Phase::Survey, None, Some(kinds.iter().map(|&(which, _)| snapshot.count_contents(which)).sum()))?;
-        for &(which, folder) in kinds {
-            snapshot.for_each_content(which, &mut |row| {
-                job.advance(0)?;
-                contents.count += 1;
-                let name = folder.len() + 1 + row.id.len();
-                contents.footprint += MANIFEST_LINE + name as u64;
-                if let Ok(size) = contents.reader.size_of(&row) {
-                    contents.footprint += member_footprint(name, size);
-                }
-                Ok(())
-            })?;
-        }
         Ok(contents)
+    }
+
+    /// Finds out what is there and how large it is, so that the archive's size is known before it is begun. Another thread
+    /// looks; this one reads the rows, and then does `meanwhile` what else needs the database.
+    pub(super) fn look_at<T>(
+        &mut self,
+        snapshot: &Snapshot,
+        scope: Scope,
+        job: &Job,
+        meanwhile: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let kinds = kinds(scope);
+        job.phase(Phase::Survey, None, Some(kinds.iter().map(|&(which, _)| snapshot.count_contents(which)).sum()))?;
+        thread::scope(|threads| {
+            let (batches, to_look_at) = sync_channel::<(&str, Vec<ContentRow>)>(LOOKED_AHEAD);
+            let looking = threads.spawn(move || {
+                let mut rows =
+                    to_look_at.iter().flat_map(|(folder, rows)| rows.into_iter().map(move |row| (folder, row)));
+                rows.try_for_each(|(folder, row)| {
+                    self.add(folder, &row);
+                    job.advance(0)
+                })
+            });
+            // Nobody takes rows any more once the person wished to stop.
+            let hand_on = |folder, rows| batches.send((folder, rows)).map_err(|_| Error::Cancelled);
+            for &(which, folder) in kinds {
+                let mut rows = Vec::with_capacity(LOOKED_AT_ONCE);
+                snapshot.for_each_content(which, Order::AsStored, &mut |row| {
+                    rows.push(row);
+                    if rows.len() < LOOKED_AT_ONCE {
+                        return Ok(());
+                    }
+                    hand_on(folder, std::mem::replace(&mut rows, Vec::with_capacity(LOOKED_AT_ONCE)))
+                })?;
+                hand_on(folder, rows)?;
+            }
+            drop(batches);
+            let made = meanwhile();
+            looking.join().unwrap_or_else(|panic| resume_unwind(panic)).and(made)
+        })
+    }
+
+    fn add(&mut self, folder: &str, row: &ContentRow) {
+        self.count += 1;
+        let name = folder.len() + 1 + row.id.len();
+        self.footprint += MANIFEST_LINE + name as u64;
+        if let Ok(size) = self.reader.size_of(row) {
+            self.footprint += member_footprint(name, size);
+        }
     }
 
     /// Stores those of one kind below `folder`: this thread looks them up, opens them and reads the small ones, another
@@ -80,7 +119,9 @@ impl Contents {
             let storing = threads.spawn(move || to_store.into_iter().flatten().try_for_each(|one| storing.store(one)));
             let (reader, owners, batch) = (&self.reader, snapshot.owners()?, Batch::default());
             let mut reading = Reading { reader, which, owners, found, batch, opened: Some(opened), told, job };
-            let read = snapshot.for_each_content(which, &mut |row| reading.open(row)).and_then(|()| reading.hand_on());
+            let read = snapshot
+                .for_each_content(which, Order::ById, &mut |row| reading.open(row))
+                .and_then(|()| reading.hand_on());
             reading.opened = None;
             let stored = storing.join().unwrap_or_else(|_| Err(unwritable(io::Error::other("storing it panicked"))));
             stored.and(read).and_then(|()| reading.hear())

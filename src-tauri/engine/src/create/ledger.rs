@@ -9,7 +9,7 @@ use super::{Scope, unwritable};
 use crate::archive::manifest::ManifestWriter;
 use crate::archive::tar_writer::Sealed;
 use crate::error::Result;
-use crate::server_data::{ContentRow, IN_S3, Snapshot, WhichContents};
+use crate::server_data::{ContentRow, IN_S3, Order, Snapshot, WhichContents};
 use crate::warning::WarningCode;
 
 /// Bytes of lines about members that are kept.
@@ -110,7 +110,7 @@ impl Ledger {
     fn each(&self, snapshot: &Snapshot, mut each: impl FnMut(&str, &ContentRow, &Record) -> Result<()>) -> Result<()> {
         for &(which, folder) in kinds(self.scope) {
             let mut records = self.records[which as usize].iter();
-            snapshot.for_each_content(which, &mut |row| match records.next() {
+            snapshot.for_each_content(which, Order::ById, &mut |row| match records.next() {
                 Some(record) => each(folder, &row, record),
                 None => Ok(()),
             })?;

@@ -48,6 +48,18 @@ impl Table {
     }
 }
 
+fn footprint((table, spool): &(Table, Spool)) -> u64 {
+    member_footprint(table.member().len(), spool.size())
+}
+
+/// The tables of `snapshot`, made so that their sizes are known.
+fn measure_tables(snapshot: &Snapshot, job: &Job) -> Result<Vec<(Table, Spool)>> {
+    let mut budget = SPOOL_BUDGET;
+    let orphans = snapshot.has_orphans()?.then_some(Table::Orphans);
+    let tables = [Table::Folders, Table::Documents, Table::Files].into_iter().chain(orphans);
+    tables.map(|table| Ok((table, Spool::measure(&mut budget, |out| table.write(snapshot, out, job))?))).collect()
+}
+
 /// Everything that goes into one archive, and what became of it.
 pub(super) struct Members<'a> {
     snapshot: &'a Snapshot,
@@ -64,16 +76,17 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Makes the tables and opens the server's own files.
+    /// Looks at the contents, makes the tables and opens the server's own files.
     pub(super) fn prepare(
         source: &'a ServerData,
         snapshot: &'a Snapshot,
-        contents: Contents,
+        mut contents: Contents,
         options: &Options,
         created_at: f64,
         job: &Job,
     ) -> Result<Self> {
         let scope = options.scope;
+        let tables = contents.look_at(snapshot, scope, job, || measure_tables(snapshot, job))?;
         let counts = snapshot.counts();
         let metadata = Metadata {
             version: "1.0".to_owned(),
@@ -85,23 +98,16 @@ impl<'a> Members<'a> {
         let mut members = Self {
             snapshot,
             server_name: source.server_name(),
-            footprint: contents.footprint,
+            footprint: contents.footprint + tables.iter().map(footprint).sum::<u64>(),
             contents,
             scope,
             metadata,
-            tables: Vec::new(),
+            tables,
             server_files: Vec::new(),
             named: Vec::new(),
             ledger: Ledger::new(snapshot, scope, source.contents_in_s3()),
             found: Found::default(),
         };
-        let mut budget = SPOOL_BUDGET;
-        let orphans = snapshot.has_orphans()?.then_some(Table::Orphans);
-        for table in [Table::Folders, Table::Documents, Table::Files].into_iter().chain(orphans) {
-            let spool = Spool::measure(&mut budget, |out| table.write(snapshot, out, job))?;
-            members.footprint += member_footprint(table.member().len(), spool.size());
-            members.tables.push((table, spool));
-        }
         if scope == Scope::WholeServer {
             members.footprint += member_footprint("server/app.db".len(), snapshot.size());
             for file in source.server_files() {

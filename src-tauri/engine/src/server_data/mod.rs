@@ -51,7 +51,7 @@ mod tests;
 pub(crate) use accounts::Membership;
 pub(crate) use accounts::{Account, Lookup, Permission, Span};
 use config::Config;
-pub(crate) use content_index::{ContentOwner, ContentRow, Owners, WhichContents};
+pub(crate) use content_index::{ContentOwner, ContentRow, Order, Owners, WhichContents};
 pub(crate) use contents::{Contents, OpenContent};
 pub(crate) use lock::SourceLock;
 pub(crate) use missing::{MissingBelow, is_incomplete};

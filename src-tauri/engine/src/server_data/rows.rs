@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::columns::{Column, Kind, Table, Tables};
-use super::content_index::{ContentIndex, WhichContents};
+use super::content_index::{ContentIndex, Order, WhichContents};
 use super::json;
 use super::owned;
 use super::repeated;
@@ -46,9 +46,14 @@ impl Snapshot {
         self.reading(|connection| {
             let mut array = Array::begin(out, job, 0);
             let columns = table.select_list("t");
-            each_file(connection, table, &columns, &self.contents, WhichContents::OfDocuments, |rowid, row| {
-                self.write_row(&mut array, table, rowid, row, 1)
-            })?;
+            each_file(
+                connection,
+                table,
+                &columns,
+                &self.contents,
+                (WhichContents::OfDocuments, Order::ById),
+                |rowid, row| self.write_row(&mut array, table, rowid, row, 1),
+            )?;
             array.finish()
         })
     }
@@ -280,17 +285,21 @@ impl Warnings {
     }
 }
 
-/// Calls `each` with the number and the `columns` of every file of that kind, in the order of ids. The columns begin at 1.
+/// Calls `each` with the number and the `columns` of every file of that kind, in that order. The columns begin at 1.
 pub(super) fn each_file(
     connection: &Connection,
     table: &Table,
     columns: &str,
     index: &ContentIndex,
-    which: WhichContents,
+    (which, order): (WhichContents, Order),
     mut each: impl FnMut(i64, &Row<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let Table { name, rowid, .. } = table;
-    let query = format!("SELECT t.{rowid}, {columns} FROM {name} t ORDER BY t.id, t.{rowid}");
+    let order = match order {
+        Order::ById => format!("t.id, t.{rowid}"),
+        Order::AsStored => format!("t.{rowid}"),
+    };
+    let query = format!("SELECT t.{rowid}, {columns} FROM {name} t ORDER BY {order}");
     let mut statement = connection.prepare(&query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

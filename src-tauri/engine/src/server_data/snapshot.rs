@@ -15,6 +15,7 @@ use super::owned;
 use super::private_folder::PrivateFolder;
 use super::repeated;
 use super::rows::{Warnings, text_of};
+use super::soundness::SoundnessCheck;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::Job;
@@ -28,6 +29,7 @@ pub(crate) struct Snapshot {
     /// The database that it was taken of, for messages.
     pub(super) source: PathBuf,
     pub(super) connection: Connection,
+    soundness: Option<SoundnessCheck>,
     pub(super) tables: Tables,
     pub(super) contents: ContentIndex,
     pub(super) warnings: Warnings,
@@ -85,6 +87,11 @@ impl Snapshot {
         self.alembic_version.clone()
     }
 
+    /// The look at its pages, for who asks first.
+    pub(crate) fn take_soundness_check(&mut self) -> Option<SoundnessCheck> {
+        self.soundness.take()
+    }
+
     /// Bytes of the copy.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -106,14 +113,19 @@ impl Snapshot {
     pub(super) fn open(source: PathBuf, folder: PrivateFolder, taken_at: f64, job: &Job) -> Result<Self> {
         let path = folder.database();
         let failed = |e| sqlite_error(&source, e);
-        let mut connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let open = || -> rusqlite::Result<Connection> {
+            let mut connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            // Some queries take seconds on a large server.
+            let canceller = job.canceller();
+            connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled()))?;
+            // One transaction for all that follows: SQLite need not look for changes before every query.
+            connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN")?;
+            Ok(connection)
+        };
+        let connection = open().map_err(failed)?;
+        let soundness = SoundnessCheck::new(open().map_err(failed)?, source.clone());
         let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
         let size = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
-        // Some queries take seconds on a large server.
-        let canceller = job.canceller();
-        connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled())).map_err(failed)?;
-        // One transaction for all that follows: SQLite need not look for changes before every query.
-        connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN").map_err(failed)?;
         let schema_sha256 = schema_sha256(&connection).map_err(failed)?;
         drop(folder);
 
@@ -127,6 +139,7 @@ impl Snapshot {
         let snapshot = Self {
             source,
             connection,
+            soundness: Some(soundness),
             tables,
             contents,
             warnings,
@@ -156,7 +169,7 @@ impl Objects {
         Ok(Self {
             documents: count(tables.documents.name)? - tables.documents.further,
             folders: count(tables.folders.name)? - tables.folders.further,
-            // A backup of a server whose users cannot be read is better than none; [`Snapshot::damage`] tells of it.
+            // A backup of a server whose users cannot be read is better than none; [`SoundnessCheck`] tells of it.
             users: if has_users { count("users").or_else(none_if_damaged)? } else { 0 },
         })
     }

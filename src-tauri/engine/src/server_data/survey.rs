@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 use ts_rs::TS;
 
-use super::content_index::WhichContents;
+use super::content_index::{Order, WhichContents};
 use super::refusal::Refusal;
 use super::snapshot::{Counts, Snapshot};
 use super::source::DatabaseFiles;
@@ -150,7 +150,7 @@ impl Survey {
         let mut below = MissingBelow::default();
         for which in [WhichContents::OfDocuments, WhichContents::Others] {
             let is_document = which == WhichContents::OfDocuments;
-            snapshot.for_each_content(which, &mut |row| {
+            snapshot.for_each_content(which, Order::AsStored, &mut |row| {
                 // To look a document up takes longer than to look at its content.
                 let is_shown = looked_at.is_multiple_of(SHOWN_EVERY);
                 looked_at += 1;

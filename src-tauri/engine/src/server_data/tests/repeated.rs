@@ -25,7 +25,7 @@ fn members(snapshot: &Snapshot, which: WhichContents) -> Vec<(String, String)> {
         members.push((row.member("files"), row.path));
         Ok(())
     };
-    snapshot.for_each_content(which, &mut note).expect("the contents");
+    snapshot.for_each_content(which, Order::ById, &mut note).expect("the contents");
     members
 }
 

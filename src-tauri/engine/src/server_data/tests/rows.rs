@@ -208,7 +208,7 @@ fn contents_come_by_id_with_a_document_that_shows_them_and_its_place() {
     let mut owners = snapshot.owners().expect("the owners");
     let mut seen = Vec::new();
     snapshot
-        .for_each_content(WhichContents::OfDocuments, &mut |row| {
+        .for_each_content(WhichContents::OfDocuments, Order::ById, &mut |row| {
             let place = owners.of(&row)?.map(|owner| format!("{}: {}", owner.document_id, owner.place));
             seen.push((row.id, row.active, row.sha256, place.unwrap_or_default()));
             Ok(())
@@ -231,8 +231,8 @@ fn contents_come_by_id_with_a_document_that_shows_them_and_its_place() {
         ids.push(row.id);
         Ok(())
     };
-    snapshot.for_each_content(WhichContents::OfDocuments, &mut note).expect("the ids");
-    snapshot.for_each_content(WhichContents::Others, &mut note).expect("the ids");
+    snapshot.for_each_content(WhichContents::OfDocuments, Order::ById, &mut note).expect("the ids");
+    snapshot.for_each_content(WhichContents::Others, Order::ById, &mut note).expect("the ids");
     assert_eq!(ids, ["1", "2", "3", "4", "0"]);
     let count = |which| snapshot.count_contents(which);
     assert_eq!((count(WhichContents::OfDocuments), count(WhichContents::Others)), (4, 1));

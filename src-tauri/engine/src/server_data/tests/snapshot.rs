@@ -71,7 +71,8 @@ fn a_text_that_no_server_could_have_written_is_refused_before_it_fills_the_memor
 fn what_a_schema_computes_wrongly_is_no_damage_and_a_table_without_row_numbers_is_none_of_a_server() {
     let computed = "INSERT INTO users VALUES ('u', ''); \
                     ALTER TABLE users ADD COLUMN g TEXT GENERATED ALWAYS AS (abs(-9223372036854775808)) VIRTUAL";
-    assert_eq!(Server::with(computed).snapshot().damage().expect("a check"), None);
+    let check = Server::with(computed).snapshot().take_soundness_check().expect("nobody asked before");
+    assert_eq!(check.run().expect("a check"), None);
     let without_numbers = SCHEMA.replacen("title VARCHAR", "rowid TEXT, oid TEXT, _rowid_ TEXT, title VARCHAR", 1);
     assert_eq!(refusal(&Server::bare(&without_numbers)).code(), Code::NotCfms);
 }
@@ -303,7 +304,7 @@ fn reading_a_large_server_hears_the_wish_to_stop() {
     let job = Job::silent();
     let snapshot = server.open().snapshot(false, &[], &job).expect("a snapshot");
     job.canceller().cancel();
-    let outcome = snapshot.for_each_content(WhichContents::OfDocuments, &mut |_| Ok(()));
+    let outcome = snapshot.for_each_content(WhichContents::OfDocuments, Order::ById, &mut |_| Ok(()));
     assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
 }
 
