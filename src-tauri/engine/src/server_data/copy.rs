@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A server in rollback-journal mode cannot commit while its database is read, and waits five seconds before it gives up.
-//! So nothing but copying happens under the lock, and as fast as the system can.
+//! So nothing but copying happens under the lock, and as fast as the system can; of a large database only what changed since
+//! a [draft](super::draft) that was made without it.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,6 +23,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
+use super::draft;
 use super::open_unlinked;
 use super::private_folder::{self, PrivateFolder, Room};
 use super::snapshot::Snapshot;
@@ -39,6 +41,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const STEP: u64 = 16 * 1024 * 1024;
 /// Tries to copy a database whose server starts or stops meanwhile.
 const ATTEMPTS: u32 = 5;
+/// Bytes from which on a draft is made: what is smaller is copied in a moment.
+const DRAFTED_FROM: u64 = 64 * 1024 * 1024;
 /// Bytes beside the database's own size that must be free for the copy.
 const SPARE: u64 = 4 * 1024 * 1024;
 
@@ -68,7 +72,8 @@ pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], j
     // What is not merged yet is copied, and then once more in its place.
     let room = Room { needed: size + 2 * unmerged + SPARE, largest: size };
     let folder = PrivateFolder::create(room, forbidden)?;
-    let mut copy = Copy { files: &files, folder: &folder, meter: Meter { job, told: 0, of: size + unmerged }, job };
+    let mut copy =
+        Copy { files: &files, folder: &folder, meter: Meter { job, told: 0, of: size + unmerged }, draft: None, job };
     let taken_at = copy.make()?;
     drop(turn);
     Snapshot::open(files.named, folder, taken_at, job)
@@ -116,21 +121,32 @@ struct Copy<'a> {
     files: &'a DatabaseFiles,
     folder: &'a PrivateFolder,
     meter: Meter<'a>,
+    /// What was copied without a lock.
+    draft: Option<File>,
     job: &'a Job,
 }
 
 impl Copy<'_> {
     /// Leaves a plain database in the folder and says of which moment, in Unix seconds, it is.
     fn make(&mut self) -> Result<f64> {
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + PATIENCE;
         for _ in 0..ATTEMPTS {
-            let lock = self.lock(deadline)?;
+            let mut lock = self.lock(deadline)?;
+            if self.draft.is_none() && self.deserves_draft(&lock)? {
+                self.refuse_foreign()?;
+                drop(lock);
+                self.make_draft()?;
+                deadline = Instant::now() + PATIENCE;
+                lock = self.lock(deadline)?;
+            }
             let taken_at = unix_now();
             let is_copied = match self.files.mode(lock.file())? {
                 Mode::Rollback => self.copy_locked(lock).map(|()| Some(taken_at)),
                 Mode::AbandonedWal => self.copy_abandoned(lock).map(|is_same| is_same.then_some(taken_at)),
                 Mode::LivingWal => {
                     drop(lock);
+                    // SQLite wants to make the copy itself.
+                    self.begin_anew();
                     self.copy_living(deadline)
                 }
             };
@@ -139,10 +155,15 @@ impl Copy<'_> {
                 return Ok(taken_at);
             }
             // Its server came or went meanwhile.
-            self.folder.empty();
+            self.begin_anew();
             self.wait(deadline)?;
         }
         Err(locked(self.files))
+    }
+
+    fn begin_anew(&mut self) {
+        self.draft = None;
+        self.folder.empty();
     }
 
     fn lock(&self, deadline: Instant) -> Result<SharedLock> {
@@ -154,6 +175,18 @@ impl Copy<'_> {
                 None => self.wait(deadline)?,
             }
         }
+    }
+
+    /// Whether its server would wait long while all of it is copied under the lock.
+    fn deserves_draft(&self, lock: &SharedLock) -> Result<bool> {
+        let size = lock.file().metadata().map_err(|e| Error::io("read", &self.files.named, e))?.len();
+        Ok(size >= DRAFTED_FROM && self.files.mode(lock.file())? == Mode::Rollback)
+    }
+
+    fn make_draft(&mut self) -> Result<()> {
+        let original = File::open(&self.files.main).map_err(|e| Error::io("read", &self.files.named, e))?;
+        self.draft = Some(self.copy_file(&original, &self.folder.database())?);
+        Ok(())
     }
 
     /// Copies a database in rollback-journal mode, which nobody writes while it is locked.
@@ -175,7 +208,10 @@ impl Copy<'_> {
     }
 
     fn copy_files(&mut self, lock: &SharedLock) -> Result<()> {
-        self.copy_file(lock.file(), &self.folder.database())?;
+        match self.draft.take() {
+            Some(draft) => self.put_right(&draft, lock.file())?,
+            None => drop(self.copy_file(lock.file(), &self.folder.database())?),
+        }
         self.copy_companion(WAL)?;
         // A living server's journal is of a transaction that has not reached the database; SQLite tells it by the same
         // lock from one that a crash left.
@@ -253,20 +289,28 @@ impl Copy<'_> {
     fn copy_companion(&mut self, suffix: &str) -> Result<()> {
         let path = self.files.beside(suffix);
         match open_unlinked(&path) {
-            Ok(file) => self.copy_file(&file, &self.folder.beside_database(suffix)),
+            Ok(file) => self.copy_file(&file, &self.folder.beside_database(suffix)).map(drop),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", path, error)),
         }
     }
 
-    fn copy_file(&mut self, from: &File, to: &Path) -> Result<()> {
+    fn put_right(&self, draft: &File, original: &File) -> Result<()> {
+        let checked = draft::put_right(draft, original, || self.job.check().map_err(io::Error::other));
+        checked.map_err(|error| {
+            let error = error.downcast::<Error>();
+            error.unwrap_or_else(|error| self.copy_error(&self.folder.database(), error))
+        })
+    }
+
+    fn copy_file(&mut self, from: &File, to: &Path) -> Result<File> {
         let mut target = self.folder.create_file(to).map_err(|e| Error::io("create", to, e))?;
         let mut from = io::Read::take(from, 0);
         loop {
             // The system copies from file to file, and where the file system can, only shares what is there.
             from.set_limit(STEP);
             match io::copy(&mut from, &mut target).map_err(|e| self.copy_error(to, e))? {
-                0 => return Ok(()),
+                0 => return Ok(target),
                 copied => self.meter.add(copied)?,
             }
         }

@@ -27,6 +27,7 @@ mod config;
 mod content_index;
 mod contents;
 mod copy;
+mod draft;
 mod json;
 mod live;
 mod lock;
