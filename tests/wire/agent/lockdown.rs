@@ -57,10 +57,7 @@ async fn of_a_server_that_has_never_said_whether_it_is_locked_down_the_worse_is_
         let (mut client, guest) = served.sign_in("guest").await;
         let answer = client.ask_as(&guest, "generate_backup", json!({})).await;
         assert_eq!(answer["code"], 500, "{answer}");
-        assert!(
-            answer["data"]["error"].as_str().unwrap().contains("does not say whether it is locked down"),
-            "{answer}"
-        );
+        assert!(answer["message"].as_str().unwrap().contains("does not say whether it is locked down"), "{answer}");
         assert_eq!(client.ask("server_info", json!({})).await["data"]["lockdown"], true);
         let admin = client.sign_in("admin").await;
         client.back_up(&admin, "in-need").await;

@@ -112,20 +112,23 @@ impl Reply {
         Self::new(code, json!({}), message)
     }
 
-    /// What went wrong here, for somebody who has signed in.
+    /// What went wrong with a backup's files, for somebody who has signed in.
     pub(super) fn failure(core: &Core, error: &Error) -> Self {
-        let told = core.backups.told(&error.to_string());
-        Self::new(code::FAILED, json!({ "error": told, "code": error.code() }), told)
+        Self::failed("The files of the backup cannot be used", &core.backups.told(&error.to_string()), error)
     }
 
     /// That the server's users cannot be looked up. Whoever asks may be a stranger, who learns no path.
     pub(super) fn no_users(error: &Error) -> Self {
         let told = match error {
-            Error::DatabaseLocked { .. } => "The server's database is locked by another program. Try again later.",
-            _ => "The server's database cannot be read.",
+            Error::DatabaseLocked { .. } => "the database is locked by another program; try again later",
+            _ => "the database cannot be read",
         };
+        Self::failed("The server's users cannot be looked up", told, error)
+    }
+
+    fn failed(message: &str, told: &str, error: &Error) -> Self {
         let data = json!({ "error": told, "code": error.code() });
-        Self { noted: Some(error.to_string()), ..Self::new(code::FAILED, data, told) }
+        Self { noted: Some(error.to_string()), ..Self::new(code::FAILED, data, message) }
     }
 
     /// The message, as text of JSON.
@@ -263,7 +266,7 @@ async fn unlocked(core: &Core) -> std::result::Result<(), Reply> {
         State::Off => Ok(()),
         State::On => Err(Reply::refusal(code::LOCKDOWN, "lockdown")),
         // Another code, as no administrator locked anything.
-        State::Unknown => Err(Reply::new(code::FAILED, json!({ "error": NO_LOCKDOWN }), NO_LOCKDOWN)),
+        State::Unknown => Err(Reply::refusal(code::FAILED, NO_LOCKDOWN)),
     }
 }
 

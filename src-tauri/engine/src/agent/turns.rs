@@ -1,5 +1,5 @@
-//! Turns at something that few may do at once: those who wait are served address by address, so that nobody who asks often
-//! keeps others waiting.
+//! Turns at something that few may do at once. Of those who wait the address that has asked least is served first, and equals
+//! in turn, so that nobody who asks often keeps others waiting.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,8 +18,16 @@ pub(super) struct Turn(Turns);
 
 struct Queue {
     free: usize,
-    /// Who waits, by address. The first address is the next; one that was served goes to the end.
-    waiting: VecDeque<(IpAddr, VecDeque<oneshot::Sender<Turn>>)>,
+    /// Who waits, by address. One that was served goes to the end.
+    waiting: VecDeque<Line>,
+}
+
+/// Those of an address who wait.
+struct Line {
+    address: IpAddr,
+    /// How often it has asked since nobody of it waited.
+    asked: usize,
+    senders: VecDeque<oneshot::Sender<Turn>>,
 }
 
 impl Turns {
@@ -45,25 +53,29 @@ impl Turns {
 impl Queue {
     fn wait(&mut self, address: IpAddr) -> oneshot::Receiver<Turn> {
         let (sender, turn) = oneshot::channel();
-        match self.waiting.iter_mut().find(|(of, _)| *of == address) {
-            Some((_, senders)) => senders.push_back(sender),
-            None => self.waiting.push_back((address, VecDeque::from([sender]))),
+        match self.waiting.iter_mut().find(|line| line.address == address) {
+            Some(line) => {
+                line.asked += 1;
+                line.senders.push_back(sender);
+            }
+            None => self.waiting.push_back(Line { address, asked: 1, senders: VecDeque::from([sender]) }),
         }
         turn
     }
 
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        while let Some((address, mut senders)) = self.waiting.pop_front() {
-            senders.retain(|sender| !sender.is_closed());
-            let next = senders.pop_front();
-            if !senders.is_empty() {
-                self.waiting.push_back((address, senders));
-            }
-            if next.is_some() {
-                return next;
-            }
+        for line in &mut self.waiting {
+            line.senders.retain(|sender| !sender.is_closed());
         }
-        None
+        self.waiting.retain(|line| !line.senders.is_empty());
+        // The first of equals.
+        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, line)| line.asked)?;
+        let mut line = self.waiting.remove(at)?;
+        let next = line.senders.pop_front();
+        if !line.senders.is_empty() {
+            self.waiting.push_back(line);
+        }
+        next
     }
 }
 
@@ -91,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_once_waits_for_one_turn_of_each_other_address() {
+    async fn who_asks_once_does_not_wait_for_those_who_ask_again_and_again() {
         let turns = Turns::new(1);
         let mut held = turns.take(address(0)).await;
         let mut waiting = VecDeque::new();
@@ -106,7 +118,7 @@ mod tests {
             let at = waiting.iter_mut().position(|(_, turn)| turn.try_recv().map(|turn| held = Some(turn)).is_ok());
             order.push(waiting.remove(at.expect("a turn that is given back is somebody's")).unwrap().0);
         }
-        assert_eq!(order[..10], [0, 1, 2, 3, 9, 0, 1, 2, 3, 0]);
+        assert_eq!(order[..10], [9, 0, 1, 2, 3, 0, 1, 2, 3, 0]);
         drop(held);
         assert_eq!((turns.0.lock().unwrap().free, order.len()), (1, 401));
     }
