@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::program::{names, run};
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "create",
     "verify",
     "inspect",
@@ -21,6 +21,7 @@ const VERBS: [&str; 19] = [
     "servers list",
     "servers forget",
     "extract",
+    "diff",
     "demo",
     "selftest",
     "completions",

@@ -8,6 +8,7 @@ mod harness;
 mod at_work;
 mod crashes;
 mod damage;
+mod differences;
 mod faults;
 mod foreign;
 mod hostile;

@@ -140,6 +140,16 @@ pub(crate) enum Verb {
     /// through links.
     #[command(after_long_help = examples::help(examples::EXTRACT))]
     Extract(ExtractArgs),
+    /// Tell what differs between two backups, or between a backup and the server as it is now
+    ///
+    /// Folders and documents that came or went, are called otherwise, lie elsewhere or have another content, and whose
+    /// rights changed: who could read, write, move or manage then and who can now, first where anyone is let in who was not.
+    /// Rights are evaluated as each side's server does it; permissions that were granted to single users beside the rules,
+    /// and users that were blocked, are not in it. Contents are compared by the digests in manifests and by those that
+    /// servers recorded, and read only where these do not settle it. What could not be compared is named, and is a warning;
+    /// that something differs is none.
+    #[command(after_long_help = examples::help(examples::DIFF))]
+    Diff(DiffArgs),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,
@@ -346,6 +356,35 @@ pub(crate) struct ExtractArgs {
     /// They hold every password hash and the server's secrets.
     #[arg(long)]
     pub(crate) server_files: bool,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The older archive, NAME.cfms.enc
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The newer archive
+    #[arg(value_name = "NEW", required_unless_present = "data_dir", conflicts_with = "data_dir")]
+    pub(crate) new: Option<PathBuf>,
+    /// Compare with the server in this folder instead, as it is now; nothing in it is changed
+    #[arg(long, short = 'D', value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The key file of OLD [default: NAME.key beside the archive]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) old_key: Option<PathBuf>,
+    /// The key file of NEW [default: NAME.key beside the archive]
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    pub(crate) new_key: Option<PathBuf>,
+    /// Use what is left of a damaged archive; what is damaged is named
+    #[arg(long)]
+    pub(crate) keep_damaged: bool,
+    /// Also read the server's files below this folder outside its own; repeatable
+    #[arg(long, value_name = "DIR", requires = "data_dir")]
+    pub(crate) allow_outside: Vec<PathBuf>,
+    /// The server is stopped: read its database on a network file system too
+    #[arg(long, requires = "data_dir")]
+    pub(crate) server_stopped: bool,
 }
 
 /// Which revisions are taken out.

@@ -123,6 +123,16 @@ pub(crate) const EXTRACT: &[Example] = &[
     ("cfms-backup extract monday.cfms.enc -o server-files --server-files", "the server's own files"),
 ];
 
+/// Examples of `diff`.
+pub(crate) const DIFF: &[Example] = &[
+    ("cfms-backup diff monday.cfms.enc tuesday.cfms.enc", "each with the key beside it"),
+    ("cfms-backup diff monday.cfms.enc --old-key /mnt/keys/monday.key --data-dir /srv/cfms", "what changed since"),
+    (
+        "cfms-backup diff monday.cfms.enc tuesday.cfms.enc --json | jq '.changes[] | select(any(.rights[]; .lets_in_more))'",
+        "who is let in that was not",
+    ),
+];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),

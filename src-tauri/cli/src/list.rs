@@ -1,7 +1,7 @@
 //! `list`: the folders and documents of an archive.
 
-use cfms_backup::tree::{Document, Entry, Folder, Place, Status};
-use cfms_backup::{Archive, Tree};
+use cfms_backup::Archive;
+use cfms_backup::tree::{Document, Entry, Status};
 use serde::{Serialize, Serializer};
 
 use crate::args::ListArgs;
@@ -36,7 +36,7 @@ struct Entries<'a> {
 
 impl Serialize for Entries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.walk().map(|(item, _)| Listed::of(self.archive, item)))
+        serializer.collect_seq(self.walk().map(|(entry, _)| Listed::of(self.archive, entry)))
     }
 }
 
@@ -66,14 +66,6 @@ enum Kind {
     Document,
 }
 
-/// Something that is listed.
-#[derive(Clone, Copy)]
-enum Item<'t> {
-    Folder(Folder<'t>),
-    WithoutFolder,
-    Document(Document<'t>),
-}
-
 /// Runs the verb.
 pub(crate) fn run(args: &ListArgs, output: &Output, signals: &Signals) -> Result<Answer> {
     let (progress, job) = Progress::start(output, signals);
@@ -82,8 +74,8 @@ pub(crate) fn run(args: &ListArgs, output: &Output, signals: &Signals) -> Result
     let entry = archive.tree().find(args.path.as_deref().unwrap_or("/"))?;
     let entries = Entries { archive: &archive, entry, with_all_below: args.tree };
     tell(&entries, output);
-    let lacks = |item| matches!(item, Item::Document(document) if lacks_content(document));
-    let warned = !archive.flaws().is_empty() || entries.walk().any(|(item, _)| lacks(item));
+    let lacks = |entry| matches!(entry, Entry::Document(document) if lacks_content(document));
+    let warned = !archive.flaws().is_empty() || entries.walk().any(|(entry, _)| lacks(entry));
     output.stream(&List { source: Source::of(&archive), entries });
     Ok(Answer::told(if warned { Exit::Warnings } else { Exit::Done }))
 }
@@ -93,66 +85,16 @@ fn lacks_content(document: Document<'_>) -> bool {
 }
 
 impl<'a> Entries<'a> {
-    /// The items, and how deep each lies below what is listed.
-    fn walk(&self) -> Box<dyn Iterator<Item = (Item<'a>, usize)> + 'a> {
-        let place = match self.entry {
-            Entry::Root => Place::Root,
-            Entry::WithoutFolder => Place::WithoutFolder,
-            Entry::Folder(folder) => Place::In(folder.index()),
-            Entry::Document(document) => return Box::new(std::iter::once((Item::Document(document), 0))),
-        };
-        Box::new(Walk::of(self.archive.tree(), place, self.with_all_below))
+    /// What is listed, and how deep each lies below it.
+    fn walk(&self) -> impl Iterator<Item = (Entry<'a>, usize)> + use<'a> {
+        self.archive.tree().walk(self.entry, self.with_all_below)
     }
-}
-
-/// A walk through a tree, folders first. Not by recursion: how deep the folders of an archive are is the archive's word.
-struct Walk<'t> {
-    tree: &'t Tree,
-    open: Vec<Box<dyn Iterator<Item = Item<'t>> + 't>>,
-    with_all_below: bool,
-}
-
-impl<'t> Walk<'t> {
-    fn of(tree: &'t Tree, place: Place, with_all_below: bool) -> Self {
-        Self { tree, open: vec![items(tree, place)], with_all_below }
-    }
-}
-
-impl<'t> Iterator for Walk<'t> {
-    type Item = (Item<'t>, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let Some(item) = self.open.last_mut()?.next() else {
-                self.open.pop();
-                continue;
-            };
-            let depth = self.open.len() - 1;
-            let inside = match item {
-                Item::Folder(folder) => Some(Place::In(folder.index())),
-                Item::WithoutFolder => Some(Place::WithoutFolder),
-                Item::Document(_) => None,
-            };
-            if let Some(inside) = inside.filter(|_| self.with_all_below) {
-                self.open.push(items(self.tree, inside));
-            }
-            return Some((item, depth));
-        }
-    }
-}
-
-/// What lies at a place; at the top also the place of what lies in no folder.
-fn items(tree: &Tree, place: Place) -> Box<dyn Iterator<Item = Item<'_>> + '_> {
-    let lost = Place::WithoutFolder;
-    let has_lost = place == Place::Root && tree.folders_in(lost).len() + tree.documents_in(lost).len() > 0;
-    let folders = tree.folders_in(place).map(Item::Folder).chain(has_lost.then_some(Item::WithoutFolder));
-    Box::new(folders.chain(tree.documents_in(place).map(Item::Document)))
 }
 
 impl Listed {
-    fn of(archive: &Archive, item: Item<'_>) -> Self {
-        match item {
-            Item::Folder(folder) => Self {
+    fn of(archive: &Archive, entry: Entry<'_>) -> Self {
+        match entry {
+            Entry::Folder(folder) => Self {
                 kind: Kind::Folder,
                 id: Some(folder.id().to_owned()),
                 title: folder.name().to_owned(),
@@ -163,7 +105,7 @@ impl Listed {
                 revisions: None,
                 content: None,
             },
-            Item::WithoutFolder => Self {
+            Entry::Root | Entry::WithoutFolder => Self {
                 kind: Kind::Folder,
                 id: None,
                 title: WITHOUT_FOLDER.to_owned(),
@@ -174,7 +116,7 @@ impl Listed {
                 revisions: None,
                 content: None,
             },
-            Item::Document(document) => Self {
+            Entry::Document(document) => Self {
                 kind: Kind::Document,
                 id: Some(document.id().to_owned()),
                 title: document.title().to_owned(),
@@ -195,34 +137,34 @@ fn tell(entries: &Entries<'_>, output: &Output) {
         return;
     }
     let mut text = String::new();
-    for (item, depth) in entries.walk() {
+    for (entry, depth) in entries.walk() {
         if text.len() > MAX_TEXT {
             output.say(&std::mem::take(&mut text));
         }
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&line(entries.archive, item, depth, output));
+        text.push_str(&line(entries.archive, entry, depth, output));
     }
     output.say(if text.is_empty() { "nothing is in it" } else { &text });
 }
 
 /// `3.4 MiB  2026-11-23  Budget.xlsx`.
-fn line(archive: &Archive, item: Item<'_>, depth: usize, output: &Output) -> String {
-    let (title, time, status) = match item {
-        Item::Folder(folder) => (folder.name(), folder.created_time(), folder.status()),
-        Item::WithoutFolder => (WITHOUT_FOLDER, f64::NAN, Status::Ordinary),
-        Item::Document(document) => (document.title(), document.created_time(), document.status()),
+fn line(archive: &Archive, entry: Entry<'_>, depth: usize, output: &Output) -> String {
+    let (title, time, status) = match entry {
+        Entry::Folder(folder) => (folder.name(), folder.created_time(), folder.status()),
+        Entry::Root | Entry::WithoutFolder => (WITHOUT_FOLDER, f64::NAN, Status::Ordinary),
+        Entry::Document(document) => (document.title(), document.created_time(), document.status()),
     };
-    let size = match item {
-        Item::Document(document) => size(archive, document),
+    let size = match entry {
+        Entry::Document(document) => size(archive, document),
         _ => String::new(),
     };
     let date = if time.is_nan() { String::new() } else { show::time(time) };
     let date = date.get(..10).unwrap_or(&date);
     let title = show::line(title);
-    let title = match item {
-        Item::Document(_) => title.into_owned(),
+    let title = match entry {
+        Entry::Document(_) => title.into_owned(),
         _ => output.paint().bold(&format!("{title}/")),
     };
     let mark = opened::mark(status).map(|mark| format!("  ({mark})")).unwrap_or_default();

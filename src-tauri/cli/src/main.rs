@@ -7,6 +7,8 @@ mod cat;
 mod completions;
 mod create;
 mod demo;
+mod diff;
+mod diff_text;
 mod examples;
 mod exit;
 mod extract;
@@ -75,6 +77,7 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::Remote(verb) => remote::run(verb, output, signals),
         Verb::Servers(verb) => servers::run(&verb, output),
         Verb::Extract(args) => extract::run(args, output, signals),
+        Verb::Diff(args) => diff::run(&args, output, signals),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

@@ -1,4 +1,4 @@
-//! What `list`, `show`, `cat` and `extract` begin with: an archive opened to look into it.
+//! What `list`, `show`, `cat`, `extract` and `diff` begin with: an archive opened to look into it.
 
 use cfms_backup::tree::{Document, Entry, Holding, Revision, Status};
 use cfms_backup::{Archive, Job, OnDamage};
@@ -16,10 +16,15 @@ pub(crate) fn open(args: &ArchiveArgs, output: &Output, job: &Job) -> Result<Arc
     must_exist(&args.archive)?;
     let on_damage = if args.keep_damaged { OnDamage::Keep } else { OnDamage::Refuse };
     let archive = Archive::open(&args.archive, args.key.as_deref(), on_damage, job)?;
+    tell_flaws(&archive, output);
+    Ok(archive)
+}
+
+/// Says what is wrong with the archive and stood in nobody's way.
+pub(crate) fn tell_flaws(archive: &Archive, output: &Output) {
     for flaw in archive.flaws() {
         output.warn(&format!("{} {}", output.paint_warnings().red("damage:"), show::line(flaw)));
     }
-    Ok(archive)
 }
 
 /// The document that `wanted` names.

@@ -36,6 +36,8 @@ pub enum Phase {
     Publish,
     /// Contents are taken out of an archive.
     Extract,
+    /// Two backups, or a backup and its server, are held against each other.
+    Compare,
 }
 
 /// What a listener is told. Values are absolute, so that a lost event heals.

@@ -30,7 +30,7 @@
 //!
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
 //! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`],
-//! [`extract()`], the last on [`tree`], a backup as folders and documents.
+//! [`extract()`], [`diff()`], the last two on [`tree`], a backup as folders and documents.
 //!
 //! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up,
 //! [`remote`] the client of it and of every CFMS server. Neither knows the other.
@@ -43,6 +43,7 @@ mod archive;
 pub mod certificate;
 mod clock;
 pub mod create;
+pub mod diff;
 pub mod error;
 pub mod extract;
 mod hex;
@@ -61,6 +62,7 @@ pub mod warning;
 
 pub use certificate::{Certificate, Fingerprint};
 pub use create::{Destination, Metadata, Options, Outcome, Report, Scope, create};
+pub use diff::{Differences, Side, diff};
 pub use error::{Code, Error, ErrorReport, RemoteError, Result};
 pub use extract::{Extracted, extract};
 pub use inspect::{Inspection, inspect};

@@ -132,6 +132,14 @@ impl Condition {
         }
     }
 
+    /// Whether nothing in it is [`Condition::NotUnderstood`].
+    pub fn is_understood(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::is_understood),
+            condition => *condition != Self::NotUnderstood,
+        }
+    }
+
     fn holds(&self, has: &BTreeSet<&Self>) -> bool {
         match self {
             Self::Everyone => true,

@@ -15,15 +15,18 @@ use crate::rights::{Access, Condition, Rule};
 
 mod build;
 mod contents;
+mod live;
 mod open;
 mod paths;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod walk;
 
 pub(crate) use build::TreeBuilder;
 pub use contents::{Check, Holding, Proof};
+pub use live::LiveServer;
 pub use open::{Archive, OnDamage};
 pub use paths::Entry;
 pub(crate) use paths::WITHOUT_FOLDER;
@@ -213,8 +216,9 @@ impl Tree {
     }
 
     /// Whom an object lets in: its own rules and, where they are inherited, those of the folders above it hold together.
-    fn access(&self, own: u32, inherits: bool, place: Place, access: Access) -> Condition {
-        let mut conditions: Vec<_> = self.conditions(own, access).collect();
+    pub(crate) fn access(&self, protection: Protection, access: Access) -> Condition {
+        let Protection { rules, inherits, place } = protection;
+        let mut conditions: Vec<_> = self.conditions(rules, access).collect();
         let mut above = self.row_above(inherits, place);
         for _ in 0..MAX_DEPTH {
             let Some(folder) = above else { return Condition::all(conditions) };
@@ -246,6 +250,14 @@ impl Tree {
     }
 }
 
+/// What decides whom an object lets in. Objects in one folder mostly have the same, so it need not be evaluated for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Protection {
+    rules: u32,
+    inherits: bool,
+    place: Place,
+}
+
 /// What folders and documents have in common.
 macro_rules! object {
     ($name:ident, $index:ident, $rows:ident, $title:ident) => {
@@ -253,6 +265,11 @@ macro_rules! object {
             /// Its number.
             pub fn index(self) -> $index {
                 $index(self.index)
+            }
+
+            /// What it is part of.
+            pub(crate) fn tree(self) -> &'t Tree {
+                self.tree
             }
 
             /// Its id on the server.
@@ -293,8 +310,16 @@ macro_rules! object {
             /// Whom its server lets do that, as its rules say. Single permissions that were granted beside the rules
             /// are not in it.
             pub fn access(self, access: Access) -> Condition {
+                self.tree.access(self.protection(), access)
+            }
+
+            /// What decides that.
+            pub(crate) fn protection(self) -> Protection {
                 let data = self.data();
-                self.tree.access(data.rules, data.inherits, data.place, access)
+                let applies = data.inherits && self.tree.rules_are_inherited;
+                // Where nothing comes from above, it does not matter where the object lies.
+                let place = if applies { data.place } else { Place::WithoutFolder };
+                Protection { rules: data.rules, inherits: applies, place }
             }
         }
     };

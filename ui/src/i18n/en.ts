@@ -164,6 +164,7 @@ export const en = {
       verify: "Read back and verify",
       publish: "Publish",
       extract: "Take out contents",
+      compare: "Compare",
     },
     notVerified: "not asked for",
     percent: "Progress of the whole backup",

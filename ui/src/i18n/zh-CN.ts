@@ -150,6 +150,7 @@ export const zhCN: Dictionary = {
       verify: "回读校验",
       publish: "生成备份文件",
       extract: "取出内容",
+      compare: "比较差异",
     },
     notVerified: "未启用",
     percent: "备份总进度",

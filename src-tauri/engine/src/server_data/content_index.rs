@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Statement};
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::clashes::Clashes;
-use super::columns::Tables;
+use super::columns::{Table, Tables};
 use super::owned;
 use super::rows::{each_file, text_of};
 use super::snapshot::Snapshot;
@@ -22,6 +22,9 @@ const MAX_DEPTH: usize = 1000;
 const MAX_KNOWN: usize = 4096;
 /// Bytes of a place that are shown of the folders, and as many of the title.
 const MAX_PLACE: usize = 400;
+
+/// What is read of a content's row.
+const COLUMNS: &str = "id, path, sha256, active";
 
 /// The files that some revision points to, in 24 bytes each: there may be millions.
 #[derive(Debug)]
@@ -166,6 +169,18 @@ impl ContentIndex {
         self.others -= self.clashes.further.len() as u64 - further;
     }
 
+    /// The row `rowid`, whose [`COLUMNS`] begin at 1.
+    fn row(&self, rowid: i64, row: &Row<'_>) -> rusqlite::Result<ContentRow> {
+        Ok(ContentRow {
+            rowid,
+            id: text_of(row.get_ref(1)?),
+            path: text_of(row.get_ref(2)?),
+            sha256: Some(text_of(row.get_ref(3)?)).filter(|sha256| !sha256.is_empty()),
+            active: !matches!(row.get_ref(4)?, ValueRef::Integer(0)),
+            is_renamed: self.clashes.renamed.binary_search(&rowid).is_ok(),
+        })
+    }
+
     fn find(&self, file: i64) -> Option<&Entry> {
         let index = self.entries.binary_search_by_key(&file, |entry| entry.file).ok()?;
         self.entries.get(index)
@@ -193,23 +208,19 @@ impl Snapshot {
     ) -> Result<()> {
         let index = &self.contents;
         self.reading(|connection| {
-            each_file(
-                connection,
-                &self.tables.files,
-                "id, path, sha256, active",
-                index,
-                (which, order),
-                |rowid, row| {
-                    Ok(each(ContentRow {
-                        rowid,
-                        id: text_of(row.get_ref(1)?),
-                        path: text_of(row.get_ref(2)?),
-                        sha256: Some(text_of(row.get_ref(3)?)).filter(|sha256| !sha256.is_empty()),
-                        active: !matches!(row.get_ref(4)?, ValueRef::Integer(0)),
-                        is_renamed: index.clashes.renamed.binary_search(&rowid).is_ok(),
-                    })?)
-                },
-            )
+            each_file(connection, &self.tables.files, COLUMNS, index, (which, order), |rowid, row| {
+                Ok(each(index.row(rowid, row)?)?)
+            })
+        })
+    }
+
+    /// The content of that id; of several rows the first.
+    pub(crate) fn content(&self, id: &str) -> Result<Option<ContentRow>> {
+        let Table { name, rowid, .. } = &self.tables.files;
+        let query = format!("SELECT {rowid}, {COLUMNS} FROM {name} WHERE id = ?1 ORDER BY {rowid} LIMIT 1");
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached(&query)?;
+            Ok(statement.query_row([id], |row| self.contents.row(row.get(0)?, row)).optional()?)
         })
     }
 

@@ -103,6 +103,11 @@ impl Archive {
         Ok(self.judge(&member, twice, revision.recorded_sha256(), place.size, sha256))
     }
 
+    /// The SHA-256 that the manifest has for the content of `revision`.
+    pub(crate) fn promised_sha256(&self, revision: Revision<'_>) -> Option<[u8; 32]> {
+        members_of_content(revision.file_id()).find_map(|member| self.promises.of_member(&member))
+    }
+
     /// Whether the archive has that file of the server, one of [`SERVER_FILES`](crate::archive::opened::SERVER_FILES).
     pub(crate) fn has_server_file(&self, name: &str) -> bool {
         self.opened.server_file(name).is_some()
