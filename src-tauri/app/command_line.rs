@@ -46,6 +46,13 @@ impl CommandLine {
         self
     }
 
+    /// Adds an argument that stands alone.
+    pub(crate) fn argument(mut self, value: &str) -> Self {
+        self.0.push(' ');
+        self.0.push_str(&quoted(value));
+        self
+    }
+
     /// Adds an option with its value.
     pub(crate) fn option(mut self, name: &str, value: &str) -> Self {
         self.0.push_str(&format!(" {name} {}", quoted(value)));

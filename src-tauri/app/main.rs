@@ -1,7 +1,7 @@
 //! The desktop application: a window over the engine.
 //!
 //! The page (`ui/`) shows and asks, the commands hand on to the engine, the engine does. Read in this order: [`window`],
-//! [`commands`], [`running`] (the one backup that may run), [`settings`].
+//! [`commands`], [`running`] (the one backup that may run), [`server`] (the one line to a server), [`settings`].
 
 mod arguments;
 mod command_line;
@@ -12,6 +12,7 @@ mod locale;
 mod log;
 mod places;
 mod running;
+mod server;
 mod settings;
 mod signals;
 mod state;
@@ -57,6 +58,18 @@ fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
             commands::backup::start_backup,
             commands::backup::cancel_backup,
             commands::backup::backup_command,
+            commands::account::connect_server,
+            commands::account::leave_server,
+            commands::account::password_kept,
+            commands::account::forget_password,
+            commands::account::sign_in,
+            commands::account::second_factor,
+            commands::account::change_password,
+            commands::remote::back_up_server,
+            commands::remote::remove_from_server,
+            commands::remote::server_command,
+            commands::known::known_servers,
+            commands::known::forget_server,
             commands::dialogs::pick_folder,
             commands::dialogs::pick_source,
             commands::show_in_folder,
@@ -81,6 +94,7 @@ fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
             if let RunEvent::Exit = event {
                 let application = app.state::<Application>();
                 application.running.stop_and_wait();
+                application.server.leave_and_wait();
                 application.log.line(format_args!("ended"));
             }
         });

@@ -26,10 +26,36 @@ pub(crate) struct Settings {
     pub(crate) verify: bool,
     /// Tell the end of a backup by a notification while the window is in the background.
     pub(crate) notifications: bool,
-    /// The source that was used last.
+    /// The kind of source that was used last.
+    pub(crate) source: SourceKind,
+    /// The source on this computer that was used last.
     pub(crate) last_source: Option<String>,
-    /// Sources that were used, newest first.
+    /// Sources on this computer that were used, newest first.
     pub(crate) recent_sources: Vec<String>,
+    /// Servers that somebody signed in to, newest first.
+    pub(crate) recent_servers: Vec<RecentServer>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+#[ts(export)]
+pub(crate) enum SourceKind {
+    /// Its folder is on this computer.
+    #[default]
+    Computer,
+    /// At the other end of a line.
+    Server,
+}
+
+/// A server that somebody signed in to. No secret is among it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct RecentServer {
+    /// Its address.
+    pub(crate) address: String,
+    /// Who signed in.
+    pub(crate) username: String,
 }
 
 /// The window's language.
@@ -71,8 +97,10 @@ impl Default for Settings {
             key_dir: None,
             verify: true,
             notifications: true,
+            source: SourceKind::Computer,
             last_source: None,
             recent_sources: Vec::new(),
+            recent_servers: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::dock::Dock;
 use crate::log::Log;
 use crate::places;
 use crate::running::Running;
+use crate::server::Server;
 use crate::settings::{Settings, SettingsFile};
 
 /// What the program holds while it runs.
@@ -29,6 +30,8 @@ pub(crate) struct Application {
     pub(crate) dock: Dock,
     /// The backup that runs.
     pub(crate) running: Running,
+    /// The server that the window is connected to.
+    pub(crate) server: Server,
     settings_file: SettingsFile,
     settings: Mutex<Settings>,
 }
@@ -45,6 +48,7 @@ impl Application {
             given_source,
             dock: Dock::start(),
             running: Running::default(),
+            server: Server::default(),
             settings: Mutex::new(settings_file.load()),
             settings_file,
             config,

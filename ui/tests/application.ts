@@ -8,7 +8,10 @@ import type { BackupRequest } from "../src/lib/bindings/BackupRequest";
 import type { Event } from "../src/lib/bindings/Event";
 import type { Report } from "../src/lib/bindings/Report";
 import type { Settings } from "../src/lib/bindings/Settings";
+import type { RemoteReport } from "../src/lib/bindings/RemoteReport";
+import type { RemoteRequest } from "../src/lib/bindings/RemoteRequest";
 import * as samples from "../src/mock/samples";
+import * as servers from "../src/mock/servers";
 
 type Answer = (args: Record<string, unknown>) => unknown;
 
@@ -19,10 +22,18 @@ export type Backup = {
   fail: (reason: unknown) => void;
 };
 
+export type RemoteBackup = {
+  request: RemoteRequest;
+  tell: (event: Event) => void;
+  finish: (report: RemoteReport) => void;
+  fail: (reason: unknown) => void;
+};
+
 export type Application = {
   /** Commands in the order in which they came. */
   asked: { command: string; args: Record<string, unknown> }[];
   backups: Backup[];
+  remoteBackups: RemoteBackup[];
   user: ReturnType<typeof userEvent.setup>;
   /** The arguments of the last call of a command. */
   last: (command: string) => Record<string, unknown> | undefined;
@@ -33,6 +44,7 @@ export function open(answers: Record<string, Answer> = {}, settings: Partial<Set
   const application: Application = {
     asked: [],
     backups: [],
+    remoteBackups: [],
     user: userEvent.setup(),
     last: (command) => application.asked.findLast((call) => call.command === command)?.args,
   };
@@ -51,7 +63,18 @@ export function open(answers: Record<string, Answer> = {}, settings: Partial<Set
           fail,
         });
       }),
-    cancel_backup: () => application.backups.at(-1)?.fail(samples.cancelled),
+    connect_server: () => servers.agent,
+    sign_in: () => servers.welcome,
+    password_kept: () => "no_keyring",
+    known_servers: () => servers.known,
+    server_command: () => "cfms-backup remote backup --server files.example.org:5105 --username lin.wei",
+    back_up_server: (args) =>
+      new Promise<RemoteReport>((finish, fail) => {
+        const channel = args.onEvent as { onmessage: (event: Event) => void };
+        const tell = (event: Event) => channel.onmessage(event);
+        application.remoteBackups.push({ request: args.request as RemoteRequest, tell, finish, fail });
+      }),
+    cancel_backup: () => (application.remoteBackups.at(-1) ?? application.backups.at(-1))?.fail(samples.cancelled),
     licences: () => "Apache License",
     pick_folder: () => null,
     pick_source: () => null,

@@ -26,6 +26,8 @@ const SAME = new Set([
   "progress.warning",
   "progress.spoken",
   "progress.windowTitle",
+  "server.addressExample",
+  "server.version",
 ]);
 
 /** Every text of a dictionary by its path; functions are called with plausible arguments. */
@@ -40,6 +42,7 @@ function argumentsFor(at: string): unknown[] {
   if (at.startsWith("errors.")) return [PARAMS, "read", "it is empty"];
   if (at.startsWith("source.incomplete") || at.startsWith("done.incompleteText")) return [900, 1000, "/p"];
   if (/looking|utside|sentence|systemWords|left$/.test(at)) return ["/p", "/p"];
+  if (/^server\.|^known\.|^remoteProgress\.|deleteText|stillThere/.test(at)) return ["/p", "/p"];
   if (at === "progress.warning") return ["/p", "/p"];
   return [2, 3, "/p"];
 }
@@ -137,7 +140,7 @@ describe("the two languages", () => {
   test("keep no text that nothing shows", () => {
     const code = sources.map(source).join("\n");
     const tables =
-      /^(errors|warnings|findings|notChecked|reasons|actions|progress\.phases|done\.parts|bar\.why|settings\.themes)\./;
+      /^(errors|warnings|findings|notChecked|reasons|actions|progress\.phases|done\.parts|bar\.why|server\.missing|settings\.themes)\./;
     const unused = texts(en).filter(([at]) => !tables.test(at) && !code.includes(at.split(".").slice(-2).join(".")));
     expect(unused.map(([at]) => at)).toEqual([]);
   });

@@ -1,8 +1,11 @@
 //! What the page can ask for. A command takes what was typed or clicked, calls the engine on another thread, and hands
 //! back its answer; an error crosses as an [`ErrorReport`].
 
+pub(crate) mod account;
 pub(crate) mod backup;
 pub(crate) mod dialogs;
+pub(crate) mod known;
+pub(crate) mod remote;
 pub(crate) mod source;
 
 use std::io;

@@ -2,6 +2,7 @@
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
 import { errors, findings, notChecked, reasons, warnings } from "./en.engine";
+import { known, remoteDone, remoteProgress, server, source as sourceKind } from "./en.server";
 
 const locale = "en";
 const n = (value: number) => number(value, locale);
@@ -27,6 +28,7 @@ export const en = {
     showInFolder: "Show in folder",
     copyAsCommand: "Copy as command",
     back: "Back",
+    cancel: "Cancel",
     untitled: "without a title",
     /** What happened, as a sentence before another. */
     sentence: (words: string) => `${words}.`,
@@ -300,6 +302,12 @@ export const en = {
   },
 
   start: { failed: "The application did not start as it should." },
+
+  sourceKind,
+  server,
+  remoteProgress,
+  remoteDone,
+  known,
 
   warnings,
   findings,

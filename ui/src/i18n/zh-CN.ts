@@ -2,6 +2,7 @@
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
 import { actions, errors, findings, notChecked, warnings } from "./zh-CN.engine";
+import { known, remoteDone, remoteProgress, server, source as sourceKind } from "./zh-CN.server";
 import { reasons } from "./zh-CN.reasons";
 import type { Dictionary } from "./language.svelte";
 
@@ -27,6 +28,7 @@ export const zhCN: Dictionary = {
     showInFolder: "在文件夹中显示",
     copyAsCommand: "复制为命令行",
     back: "返回",
+    cancel: "取消",
     untitled: "无标题",
     sentence: (words) => `${words}。`,
     gap: "",
@@ -273,6 +275,12 @@ export const zhCN: Dictionary = {
   },
 
   start: { failed: "应用程序未能正常启动。" },
+
+  sourceKind,
+  server,
+  remoteProgress,
+  remoteDone,
+  known,
 
   warnings,
   findings,

@@ -8,10 +8,16 @@ import { getCurrentWebview } from "@tauri-apps/api/webview";
 import type { AppState } from "./bindings/AppState";
 import type { BackupRequest } from "./bindings/BackupRequest";
 import type { Event } from "./bindings/Event";
+import type { KeptPassword } from "./bindings/KeptPassword";
+import type { KnownServer } from "./bindings/KnownServer";
 import type { Outlook } from "./bindings/Outlook";
+import type { RemoteReport } from "./bindings/RemoteReport";
+import type { RemoteRequest } from "./bindings/RemoteRequest";
 import type { Report } from "./bindings/Report";
+import type { ServerFacts } from "./bindings/ServerFacts";
 import type { Settings } from "./bindings/Settings";
 import type { Survey } from "./bindings/Survey";
+import type { Welcome } from "./bindings/Welcome";
 
 export const appState = () => invoke<AppState>("app_state");
 
@@ -40,6 +46,46 @@ export const cancelBackup = () => invoke<void>("cancel_backup");
 
 /** The command line that does the same as `request`, quoted for a shell. */
 export const backupCommand = (request: BackupRequest) => invoke<string>("backup_command", { request });
+
+/** Calls a server. With a `fingerprint` that the person has compared, it is trusted from now on. */
+export const connectServer = (address: string, fingerprint: string | null) =>
+  invoke<ServerFacts>("connect_server", { address, fingerprint });
+
+/** Hangs up; whatever is being asked there is stopped. */
+export const leaveServer = () => invoke<void>("leave_server");
+
+export const passwordKept = (address: string, username: string) =>
+  invoke<KeptPassword>("password_kept", { address, username });
+
+export const forgetPassword = (address: string, username: string) =>
+  invoke<void>("forget_password", { address, username });
+
+/** Signs in to the server that was called. No `password`: the keyring's. */
+export const signIn = (username: string, password: string | null, remember: boolean) =>
+  invoke<Welcome>("sign_in", { username, password, remember });
+
+export const secondFactor = (factor: string) => invoke<Welcome>("second_factor", { factor });
+
+/** Changes the password that has expired, and signs in with the new one. */
+export const changePassword = (password: string) => invoke<Welcome>("change_password", { new: password });
+
+/** Has the server make a backup, and fetches it if a copy is wanted; `onEvent` hears of its progress. */
+export function backUpServer(request: RemoteRequest, onEvent: (event: Event) => void): Promise<RemoteReport> {
+  const channel = new Channel<Event>();
+  channel.onmessage = onEvent;
+  return invoke<RemoteReport>("back_up_server", { request, onEvent: channel });
+}
+
+/** Has the server remove its own copy of a backup. */
+export const removeFromServer = (name: string) => invoke<void>("remove_from_server", { name });
+
+/** The command line that does the same as `request`; it asks for the password, or takes the keyring's. */
+export const serverCommand = (server: string, username: string, keyring: boolean, request: RemoteRequest) =>
+  invoke<string>("server_command", { server, username, keyring, request });
+
+export const knownServers = () => invoke<KnownServer[]>("known_servers");
+
+export const forgetServer = (host: string, port: number) => invoke<void>("forget_server", { host, port });
 
 /** Asks for a folder with the system's dialog; `null` if the person thought better of it. */
 export const pickFolder = (title: string, start: string | null) =>

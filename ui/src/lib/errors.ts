@@ -32,7 +32,7 @@ export function explain(failure: Failure, t: Dictionary): { title: string; advic
 }
 
 /** Where the fault lies: what can happen to any file is the destination's if it happened there, else the source's. */
-export function placeOf(failure: Failure, request: BackupRequest | null): Place {
+export function placeOf(failure: Failure, request: Pick<BackupRequest, "archive_dir" | "key_dir"> | null): Place {
   const place = PLACES[failure.code as Code] ?? "elsewhere";
   if (place !== "by path") return place;
   const path = failure.params.path ?? "";

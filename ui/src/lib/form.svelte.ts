@@ -1,9 +1,9 @@
 /** What the person entered for a backup, and what is known of it before it is begun. */
 import * as api from "./api";
 import type { BackupRequest } from "./bindings/BackupRequest";
-import type { Outlook } from "./bindings/Outlook";
 import type { Scope } from "./bindings/Scope";
 import type { Survey } from "./bindings/Survey";
+import { Destination, type DestinationObstacle } from "./destination.svelte";
 import { asFailure, type Failure } from "./errors";
 import { joinPath } from "./format";
 
@@ -14,22 +14,12 @@ export type Obstacle =
   | "looking"
   | "sourceError"
   | "incomplete"
-  | "noFolder"
-  | "badName"
-  | "archiveProblem"
-  | "keyProblem"
-  | "noSpace";
-
-/** Typing is over when nothing was typed for this long, in milliseconds. */
-const TYPED = 200;
+  | DestinationObstacle;
 
 export class BackupForm {
   /** The text of the source's field: what was typed, which need not have been looked at yet. */
   source = $state("");
   scope = $state<Scope>("whole_server");
-  archiveDir = $state("");
-  keyDir = $state("");
-  name = $state("");
   allowOutside = $state.raw<string[]>([]);
   allowMissing = $state(false);
 
@@ -38,7 +28,6 @@ export class BackupForm {
   looking = $state(false);
   survey = $state.raw<Survey | null>(null);
   sourceFailure = $state.raw<Failure | null>(null);
-  outlook = $state.raw<Outlook | null>(null);
 
   readonly needed = $derived(
     this.survey === null
@@ -47,21 +36,17 @@ export class BackupForm {
         ? this.survey.estimated_bytes
         : this.survey.estimated_bytes_documents_only,
   );
+  readonly place: Destination = new Destination(() => ({ source: this.survey?.database ?? null, needed: this.needed }));
   readonly obstacle: Obstacle | null = $derived(this.#obstacleNow());
 
-  /** The archive's folder is the one that was proposed, so another source proposes another. */
-  #archiveProposed = true;
   #preferredArchiveDir: string | null = null;
   #looks = 0;
-  #outlooks = 0;
-  #outlookTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes over the folders that the settings offer. */
   prefer(archiveDir: string | null, keyDir: string | null): void {
     this.#preferredArchiveDir = archiveDir;
-    if (this.#archiveProposed) this.archiveDir = archiveDir ?? this.#ownBackupsFolder();
-    this.keyDir = keyDir ?? "";
-    this.foresee();
+    this.place.propose(archiveDir ?? this.#ownBackupsFolder());
+    this.place.chooseKeyDir(keyDir ?? "");
   }
 
   /** Looks at a server. Resolves to whether one was found; an answer that came too late counts for nothing. */
@@ -88,14 +73,14 @@ export class BackupForm {
       const survey = await api.survey(wanted, this.allowOutside);
       if (look !== this.#looks) return false;
       this.survey = survey;
-      if (this.#archiveProposed) this.archiveDir = this.#preferredArchiveDir ?? this.#ownBackupsFolder();
+      this.place.propose(this.#preferredArchiveDir ?? this.#ownBackupsFolder());
     } catch (thrown) {
       if (look !== this.#looks) return false;
       this.survey = null;
       this.sourceFailure = asFailure(thrown);
     }
     this.looking = false;
-    this.foresee();
+    this.place.foresee();
     return this.survey !== null;
   }
 
@@ -105,55 +90,18 @@ export class BackupForm {
     if (this.lookedAt !== null) await this.look(this.lookedAt);
   }
 
-  chooseArchiveDir(path: string): void {
-    this.archiveDir = path;
-    this.#archiveProposed = false;
-    this.foresee();
-  }
-
-  chooseKeyDir(path: string): void {
-    this.keyDir = path;
-    this.foresee();
-  }
-
   chooseScope(scope: Scope): void {
     this.scope = scope;
-    this.foresee();
-  }
-
-  chooseName(name: string): void {
-    this.name = name;
-    this.foresee();
-  }
-
-  /** Has the destination looked at, once typing is over. */
-  foresee(): void {
-    clearTimeout(this.#outlookTimer);
-    this.#outlookTimer = setTimeout(() => void this.foreseeNow(), TYPED);
-  }
-
-  async foreseeNow(): Promise<void> {
-    const call = ++this.#outlooks;
-    const archiveDir = this.archiveDir.trim();
-    if (archiveDir === "") {
-      this.outlook = null;
-      return;
-    }
-    const keyDir = this.keyDir.trim() || null;
-    const [name, source] = [this.name || null, this.survey?.database ?? null];
-    const outlook = await api
-      .destinationOutlook({ archiveDir, keyDir, name, source, needed: this.needed })
-      .catch(() => null);
-    if (call === this.#outlooks) this.outlook = outlook;
+    this.place.foresee();
   }
 
   /** What the engine is to do. */
   request(verify: boolean): BackupRequest {
     return {
       source: this.lookedAt ?? this.source.trim(),
-      archive_dir: this.archiveDir.trim(),
-      key_dir: this.keyDir.trim() || null,
-      name: this.name || null,
+      archive_dir: this.place.archiveDir.trim(),
+      key_dir: this.place.keyDir.trim() || null,
+      name: this.place.name || null,
       scope: this.scope,
       verify,
       allow_missing: this.allowMissing,
@@ -172,14 +120,7 @@ export class BackupForm {
     if (this.survey === null) return "noSource";
     if (this.source.trim() !== this.lookedAt) return "changed";
     if (this.survey.incomplete && !this.allowMissing) return "incomplete";
-    if (this.archiveDir.trim() === "") return "noFolder";
-    const { archive, key, name_problem } = this.outlook ?? {};
-    if (name_problem) return "badName";
-    if (archive?.problem) return archive.problem.code === "no_space" ? "noSpace" : "archiveProblem";
-    if (key?.problem) return "keyProblem";
-    if (archive && archive.free_bytes !== null && this.needed !== null && archive.free_bytes < this.needed)
-      return "noSpace";
-    return null;
+    return this.place.obstacle;
   }
 }
 

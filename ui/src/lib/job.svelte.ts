@@ -7,9 +7,14 @@
 import * as api from "./api";
 import type { BackupRequest } from "./bindings/BackupRequest";
 import type { Event } from "./bindings/Event";
+import type { Line } from "./bindings/Line";
+import type { Outcome } from "./bindings/Outcome";
 import type { Phase } from "./bindings/Phase";
 import type { PlannedPhase } from "./bindings/PlannedPhase";
+import type { RemoteReport } from "./bindings/RemoteReport";
+import type { RemoteRequest } from "./bindings/RemoteRequest";
 import type { Report } from "./bindings/Report";
+import type { ServerFacts } from "./bindings/ServerFacts";
 import type { Survey } from "./bindings/Survey";
 import type { Warning } from "./bindings/Warning";
 import { asFailure, type Failure } from "./errors";
@@ -20,8 +25,12 @@ export type Face = "idle" | "running" | "done" | "done_with_warnings" | "incompl
 export type StepState = "done" | "now" | "ahead" | "skipped";
 export type Step = { phase: Phase; state: StepState; fraction: number };
 
+/** A backup through a server: what it is to do, and whom it knows. */
+export type RemoteTask = { request: RemoteRequest; facts: ServerFacts; username: string; keyring: boolean };
+
 /** The steps that are shown; looking at the contents is part of taking the state. */
 const STEPS: Phase[] = ["snapshot", "encrypt", "verify", "publish"];
+const REMOTE_STEPS: Phase[] = ["connect", "server_work", "download", "verify"];
 
 /** Weight of the newest measurement in the smoothed rate, for each second that it spans. */
 const RATE_WEIGHT = 0.3;
@@ -39,6 +48,8 @@ export class BackupJob {
   request = $state.raw<BackupRequest | null>(null);
   /** What was known of the server when the backup began. */
   survey = $state.raw<Survey | null>(null);
+  /** The backup is one through a server. */
+  remote = $state.raw<RemoteTask | null>(null);
 
   phase = $state<Phase | null>(null);
   snapshotAt = $state<number | null>(null);
@@ -57,16 +68,27 @@ export class BackupJob {
   warningsCount = $state(0);
   lastWarning = $state.raw<Warning | null>(null);
 
+  /** What became of the line to the server, if it ever broke. */
+  line = $state.raw<{ state: Line; problem: string | null } | null>(null);
+  /** Seconds since the backup began. */
+  elapsed = $state(0);
+
   report = $state.raw<Report | null>(null);
+  remoteReport = $state.raw<RemoteReport | null>(null);
   failure = $state.raw<Failure | null>(null);
   endedAt = $state<Date | null>(null);
 
   readonly running = $derived(this.face === "running");
   readonly ended = $derived(this.face !== "idle" && this.face !== "running");
   readonly steps: Step[] = $derived(this.#stepsNow());
+  /** The name of the backup that lies on the server, once there is one. */
+  readonly onServer = $derived(this.remoteReport?.made?.backup_name ?? this.remote?.request.made ?? null);
 
   #plan: PlannedPhase[] = $state.raw([]);
+  /** Whether it is known how far the backup is: some servers do not tell. */
+  readonly measured = $derived(this.remote === null || this.#plan.length > 0 || this.percent > 0);
   #measured = { at: 0, bytes: 0, since: 0 };
+  #begun = 0;
   readonly #now: () => number;
 
   /** `now`: a clock that never goes back, in milliseconds. */
@@ -80,16 +102,38 @@ export class BackupJob {
     this.#reset();
     this.request = request;
     this.survey = survey;
-    this.face = "running";
-    try {
+    await this.#run(async () => {
       this.report = await api.startBackup(request, (event) => this.hear(event));
+      return this.report.outcome;
+    });
+  }
+
+  /** Makes a backup through a server. */
+  async startRemote(task: RemoteTask): Promise<void> {
+    if (this.running) return;
+    this.#reset();
+    this.remote = task;
+    await this.#run(async () => {
+      const report = await api.backUpServer(task.request, (event) => this.hear(event));
+      this.remoteReport = report;
+      if (report.failure !== null) throw report.failure;
+      return remoteOutcome(report);
+    });
+  }
+
+  async #run(work: () => Promise<Outcome>): Promise<void> {
+    this.face = "running";
+    this.#begun = this.#now();
+    try {
+      const outcome = await work();
       this.percent = 100;
-      this.face = this.report.outcome;
+      this.face = outcome;
     } catch (thrown) {
       const failure = asFailure(thrown);
       this.failure = failure;
       this.face = failure.code === "cancelled" ? "cancelled" : "failed";
     }
+    this.elapsed = (this.#now() - this.#begun) / 1000;
     this.endedAt = new Date();
     this.stopping = false;
   }
@@ -126,6 +170,7 @@ export class BackupJob {
       this.itemsTotal = null;
       this.item = null;
       this.rate = null;
+      this.line = null;
       const now = this.#now();
       this.#measured = { at: now, bytes: 0, since: now };
     } else if (event.event === "done") {
@@ -135,6 +180,7 @@ export class BackupJob {
       this.item = event.item;
       this.#measure();
     } else if (event.event === "connection") {
+      this.line = { state: event.state, problem: event.problem };
       return;
     } else {
       this.warningsCount += 1;
@@ -147,6 +193,7 @@ export class BackupJob {
 
   /** Time passed: if no bytes went through in it, the rate falls and the time left grows. */
   tick(): void {
+    this.elapsed = (this.#now() - this.#begun) / 1000;
     if (!this.running || this.rate === null || this.#now() - this.#measured.at < STALLED_AFTER) return;
     this.#measure();
     this.secondsLeft = this.#secondsLeftNow();
@@ -196,8 +243,9 @@ export class BackupJob {
 
   #stepsNow(): Step[] {
     const verify = this.request?.verify ?? true;
-    const at = this.phase === null ? 0 : STEPS.indexOf(this.phase === "survey" ? "snapshot" : this.phase);
-    return STEPS.map((phase, index) => {
+    const steps = this.remote === null ? STEPS : remoteSteps(this.remote.request);
+    const at = this.phase === null ? 0 : placeIn(steps, this.phase);
+    return steps.map((phase, index) => {
       if (phase === "verify" && !verify) return { phase, state: "skipped", fraction: 0 };
       if (index < at) return { phase, state: "done", fraction: 1 };
       if (index > at) return { phase, state: "ahead", fraction: 0 };
@@ -207,6 +255,12 @@ export class BackupJob {
 
   #reset(): void {
     this.stopping = false;
+    this.request = null;
+    this.survey = null;
+    this.remote = null;
+    this.line = null;
+    this.elapsed = 0;
+    this.remoteReport = null;
     this.phase = null;
     this.snapshotAt = null;
     this.bytes = 0;
@@ -227,6 +281,36 @@ export class BackupJob {
   }
 }
 
-const ORDER: Phase[] = ["snapshot", "survey", "encrypt", "verify", "publish"];
+const ORDER: Phase[] = [
+  "connect",
+  "server_work",
+  "download",
+  "snapshot",
+  "survey",
+  "encrypt",
+  "verify",
+  "publish",
+];
+
+/** Looking at the contents is part of taking the state; what comes after the last step has none of its own. */
+function placeIn(steps: Phase[], phase: Phase): number {
+  const index = steps.indexOf(phase === "survey" ? "snapshot" : phase);
+  return index < 0 ? steps.length : index;
+}
+
+/** Those that such a backup goes through: one that is made already is only fetched, one without a copy is not. */
+const remoteSteps = ({ made, copy }: RemoteRequest) =>
+  REMOTE_STEPS.filter((phase) => (phase === "server_work" ? made === null : phase === "connect" || copy !== null));
+
+/** How a backup through a server ended. What lies there alone was not checked by anybody, but that is no warning. */
+function remoteOutcome({ made, copy }: RemoteReport): Outcome {
+  if (copy !== null) return copy.outcome === "done" && made?.warnings.length ? "done_with_warnings" : copy.outcome;
+  if (made?.incomplete) return "incomplete";
+  return remoteWarnings({ made, copy }).length > 0 ? "done_with_warnings" : "done";
+}
+
+/** What a person should know of it. That a server cannot send files has words of its own. */
+export const remoteWarnings = ({ made, copy }: Pick<RemoteReport, "made" | "copy">): Warning[] =>
+  [...(made?.warnings ?? []), ...(copy?.warnings ?? [])].filter(({ code }) => code !== "left_on_server");
 
 const sum = (phases: PlannedPhase[]) => phases.reduce((total, { total: bytes }) => total + bytes, 0);

@@ -2,10 +2,15 @@
 import { language } from "../i18n/language.svelte";
 import * as api from "./api";
 import type { AppState } from "./bindings/AppState";
+import type { KnownServer } from "./bindings/KnownServer";
+import type { RecentServer } from "./bindings/RecentServer";
+import type { RemoteReport } from "./bindings/RemoteReport";
 import type { Settings } from "./bindings/Settings";
+import type { SourceKind } from "./bindings/SourceKind";
 import { asFailure, type Failure } from "./errors";
 import { BackupForm, ownBackupsFolder } from "./form.svelte";
-import { BackupJob } from "./job.svelte";
+import { BackupJob, remoteWarnings } from "./job.svelte";
+import { RemoteForm } from "./remote.svelte";
 import { plain } from "./text";
 
 export type Page = "backup" | "settings";
@@ -25,8 +30,10 @@ export class Session {
     key_dir: null,
     verify: true,
     notifications: true,
+    source: "computer",
     last_source: null,
     recent_sources: [],
+    recent_servers: [],
   });
   settingsFailure = $state.raw<Failure | null>(null);
   startFailure = $state.raw<Failure | null>(null);
@@ -36,6 +43,7 @@ export class Session {
   picking = $state(false);
 
   readonly form = new BackupForm();
+  readonly remote = new RemoteForm((server) => void this.#rememberServer(server));
   readonly job = new BackupJob();
   readonly #systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -50,7 +58,11 @@ export class Session {
     }
     language.choose(this.settings.language, this.app?.locale ?? "en");
     this.#dress();
-    this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+    this.#prefer();
+    const [newest] = this.settings.recent_servers;
+    if (newest !== undefined) this.remote.choose(newest);
+    // A source that was named at the start is one on this computer.
+    if (this.app?.demo) this.settings = { ...this.settings, source: "computer" };
     this.opened = true;
     const source = this.app?.demo ?? this.settings.last_source ?? this.app?.data_dir_last ?? null;
     if (source !== null) void this.look(source);
@@ -62,9 +74,15 @@ export class Session {
     language.choose(this.settings.language, this.app?.locale ?? "en");
     this.#dress();
     if ("archive_dir" in changes || "key_dir" in changes) {
-      this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+      this.#prefer();
     }
     await this.#save();
+  }
+
+  /** Shows the servers of this computer, or those at the other end of a line. */
+  async chooseKind(source: SourceKind): Promise<void> {
+    if (source === "server") this.remote.lookForPassword();
+    if (source !== this.settings.source) await this.change({ source });
   }
 
   /** Looks at a source and remembers it if it is one. */
@@ -78,6 +96,7 @@ export class Session {
 
   /** Asks for a source with the system's dialog, one at a time. */
   async chooseSource(kind: "folder" | "file"): Promise<void> {
+    await this.chooseKind("computer");
     const { source } = language.t;
     const title = kind === "folder" ? source.pickFolderTitle : source.pickFileTitle;
     const start = this.form.survey?.root ?? this.app?.home ?? null;
@@ -98,27 +117,52 @@ export class Session {
     }
   }
 
-  /** Begins the backup that the form describes. */
+  /** Begins the backup that the form describes; on the way to a server, goes on. */
   async start(): Promise<void> {
+    if (this.settings.source === "server") return this.#startRemote();
     if (this.form.obstacle !== null) return;
     await this.#run(() => this.job.start(this.form.request(this.settings.verify), this.form.survey));
   }
 
   /** Does the same once more. */
   async tryAgain(): Promise<void> {
-    const { request, survey } = this.job;
-    if (request !== null) await this.#run(() => this.job.start(request, survey));
+    const { request, survey, remote } = this.job;
+    if (remote !== null) await this.#run(() => this.job.startRemote(remote));
+    else if (request !== null) await this.#run(() => this.job.start(request, survey));
+  }
+
+  /** Fetches the backup that the server has made, as it has one already. */
+  async fetchAgain(): Promise<void> {
+    const { remote, onServer } = this.job;
+    if (remote === null || onServer === null) return;
+    await this.#run(() => this.job.startRemote({ ...remote, request: { ...remote.request, made: onServer } }));
+  }
+
+  /** Forgets a server's certificate. Whoever is signed in there is signed out: the line would not come back. */
+  async forgetServer({ host, port }: KnownServer): Promise<void> {
+    await api.forgetServer(host, port);
+    if (this.remote.facts?.address.endsWith(`${host}:${port}`)) this.remote.leave();
   }
 
   /** Shows the form as it was; free space and names are as they are now. */
   backToForm(): void {
     this.job.dismiss();
-    this.form.foresee();
+    this.lookAgain();
+  }
+
+  /** Mounted disks and free space change while nobody looks. */
+  lookAgain(): void {
+    if (this.settings.source === "computer") this.form.place.foresee();
+    else if (this.remote.stage === "signedIn") this.remote.place.foresee();
   }
 
   /** After a backup that was done: a name belongs to one backup. */
   finish(): void {
-    this.form.chooseName("");
+    if (this.job.remote !== null) {
+      this.remote.place.chooseName("");
+      return this.backToForm();
+    }
+    this.form.place.chooseName("");
     // A yes to missing contents was for the backup that is done.
     this.form.allowMissing = false;
     this.backToForm();
@@ -134,6 +178,29 @@ export class Session {
 
   #running: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
+
+  async #startRemote(): Promise<void> {
+    const { remote } = this;
+    if (remote.stage === "form") return remote.connect();
+    const { facts, user, obstacle } = remote;
+    if (remote.stage !== "signedIn" || facts === null || user === null || obstacle !== null) return;
+    const keyring = remote.kept === "kept";
+    await this.#run(() =>
+      this.job.startRemote({ request: remote.request(), facts, username: user.username, keyring }),
+    );
+  }
+
+  async #rememberServer(server: RecentServer): Promise<void> {
+    const others = this.settings.recent_servers.filter(
+      ({ address, username }) => address !== server.address || username !== server.username,
+    );
+    await this.change({ recent_servers: [server, ...others].slice(0, RECENT) });
+  }
+
+  #prefer(): void {
+    this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
+    this.remote.prefer(this.settings.archive_dir, this.settings.key_dir);
+  }
 
   /** Saves the settings as they are now, after what is being saved: the newest must be the last. */
   #save(): Promise<void> {
@@ -160,11 +227,12 @@ export class Session {
 
   /** The folders in which a backup was written are the next one's; those in which one failed are not. */
   #rememberFolders(): void {
-    const { report, request, survey } = this.job;
-    if (report === null || request === null) return;
-    const own = survey !== null && request.archive_dir === ownBackupsFolder(survey);
-    const archive_dir = own ? this.settings.archive_dir : request.archive_dir;
-    const { key_dir } = request;
+    const { report, request, survey, remote, remoteReport } = this.job;
+    const written = report !== null ? request : (remoteReport?.copy ?? null) !== null ? remote?.request.copy : null;
+    if (!written) return;
+    const own = survey !== null && written.archive_dir === ownBackupsFolder(survey);
+    const archive_dir = own ? this.settings.archive_dir : written.archive_dir;
+    const { key_dir } = written;
     if (archive_dir === this.settings.archive_dir && key_dir === this.settings.key_dir) return;
     this.settings = { ...this.settings, archive_dir, key_dir };
     void this.#save();
@@ -188,12 +256,24 @@ export class Session {
 
 /** How a backup ended, in one line. */
 export function headline(job: BackupJob): string {
-  const { done, cancelled, failed } = language.t;
-  const { face, report } = job;
-  if (face === "failed") return failed.title;
-  if (report === null) return cancelled.title;
+  const { done, cancelled, failed, remoteDone } = language.t;
+  const { face, report, remoteReport } = job;
+  if (face === "failed") return job.onServer === null ? failed.title : remoteDone.notFetched;
   if (face === "incomplete") return done.incomplete;
+  if (remoteReport !== null) {
+    const warnings = warningsOf(remoteReport);
+    if (remoteReport.copy === null) return remoteDone.there(warnings);
+    return remoteReport.copy.verification.verdict === "verified"
+      ? remoteDone.verified(warnings)
+      : remoteDone.readable(warnings);
+  }
+  if (report === null) return cancelled.title;
   const warnings = report.warnings_total;
   if (report.verification === null) return warnings > 0 ? done.unverifiedWarnings(warnings) : done.unverified;
   return warnings > 0 ? done.verifiedWarnings(warnings) : done.verified;
+}
+
+/** What there is to know of a server's backup: the server's warnings, or, where it told none, what checking found. */
+function warningsOf({ made, copy }: RemoteReport): number {
+  return remoteWarnings({ made, copy }).length || (copy?.verification.findings_total ?? 0);
 }

@@ -8,9 +8,12 @@ import type { AppState } from "../lib/bindings/AppState";
 import type { BackupRequest } from "../lib/bindings/BackupRequest";
 import type { ErrorReport } from "../lib/bindings/ErrorReport";
 import type { Event } from "../lib/bindings/Event";
+import type { RemoteReport } from "../lib/bindings/RemoteReport";
+import type { RemoteRequest } from "../lib/bindings/RemoteRequest";
 import type { Report } from "../lib/bindings/Report";
 import type { Settings } from "../lib/bindings/Settings";
 import * as samples from "./samples";
+import * as servers from "./servers";
 import { scenarios, type Scenario } from "./scenarios";
 
 type Channel = { onmessage: (event: Event) => void };
@@ -67,6 +70,23 @@ async function answer(
       return null;
     case "backup_command":
       return `cfms-backup create --data-dir ${(args.request as BackupRequest).source}`;
+    case "connect_server":
+      await pause(300);
+      return outcomeOf(args.fingerprint === null ? (scenario.connect ?? servers.agent) : servers.agent);
+    case "sign_in":
+      return outcomeOf(scenario.signIn ?? servers.welcome);
+    case "second_factor":
+      return outcomeOf(servers.secondFactor);
+    case "change_password":
+      return servers.welcome;
+    case "password_kept":
+      return scenario.kept ?? "kept";
+    case "back_up_server":
+      return remoteBackup(args.request as RemoteRequest, args.onEvent as Channel, scenario);
+    case "server_command":
+      return "cfms-backup remote backup --server files.example.org:5105 --username lin.wei";
+    case "known_servers":
+      return scenario.known ?? servers.known;
     case "pick_folder":
       return "/media/other-disk/backups";
     case "pick_source":
@@ -116,6 +136,33 @@ async function backup(request: BackupRequest, channel: Channel, scenario: Scenar
     done += bytes;
   }
   return outcomeOf(scenario.end ?? samples.report);
+}
+
+/** The same through a server, which tells how far it is unless the scenario says that it does not. */
+async function remoteBackup(request: RemoteRequest, channel: Channel, scenario: Scenario): Promise<RemoteReport> {
+  cancelled = false;
+  const total = samples.survey.content_bytes;
+  const phases = (["server_work", "download", "verify"] as const).filter(
+    (phase) => phase === "server_work" || request.copy !== null,
+  );
+  const planned = phases.map((phase) => ({ phase, total }));
+  for (const [index, phase] of phases.entries()) {
+    channel.onmessage({ event: "phase", phase, total: scenario.untold ? null : total });
+    if (!scenario.untold) channel.onmessage({ event: "plan", phases: planned, snapshot_at: null });
+    for (let at = 0; at < 1; at += 1 / (scenario.ticks ?? 60)) {
+      if (scenario.endsAt !== undefined && (index + at) / phases.length >= scenario.endsAt) {
+        if (scenario.line) channel.onmessage({ event: "connection", server: "", ...scenario.line });
+        if (scenario.remoteEnd === undefined) await new Promise(() => undefined);
+        break;
+      }
+      const item = phase === "server_work" ? (samples.titles[0] ?? null) : null;
+      if (!scenario.untold)
+        channel.onmessage({ event: "done", bytes: Math.round(at * total), item, items: 0, items_total: null });
+      await pause(scenario.tick ?? 100);
+      if (cancelled) throw samples.cancelled;
+    }
+  }
+  return outcomeOf(scenario.remoteEnd ?? servers.report);
 }
 
 /** An error report is thrown, as the application rejects with it. */

@@ -41,8 +41,13 @@ export const appState: AppState = {
     key_dir: "/media/usb-key",
     verify: true,
     notifications: true,
+    source: "computer",
     last_source: "/srv/cfms",
     recent_sources: ["/srv/cfms", "/home/operator/服务器/cfms-test"],
+    recent_servers: [
+      { address: "files.example.org:5105", username: "lin.wei" },
+      { address: "10.0.0.7:5104", username: "admin" },
+    ],
   },
   data_dir_last: null,
   demo: null,

@@ -6,7 +6,14 @@ import type { Report } from "../lib/bindings/Report";
 import type { Settings } from "../lib/bindings/Settings";
 import type { Survey } from "../lib/bindings/Survey";
 import type { Warning } from "../lib/bindings/Warning";
+import type { KeptPassword } from "../lib/bindings/KeptPassword";
+import type { KnownServer } from "../lib/bindings/KnownServer";
+import type { Line } from "../lib/bindings/Line";
+import type { RemoteReport } from "../lib/bindings/RemoteReport";
+import type { ServerFacts } from "../lib/bindings/ServerFacts";
+import type { Welcome } from "../lib/bindings/Welcome";
 import * as samples from "./samples";
+import * as servers from "./servers";
 
 export type Scenario = {
   app?: Partial<AppState>;
@@ -19,6 +26,15 @@ export type Scenario = {
   endsAt?: number;
   end?: Report | ErrorReport;
   warnings?: Warning[];
+  /** What a server answers, before anybody has decided on its certificate. */
+  connect?: ServerFacts | ErrorReport;
+  signIn?: Welcome | ErrorReport;
+  kept?: KeptPassword;
+  /** The server does not tell how far it is. */
+  untold?: boolean;
+  line?: { state: Line; problem: string | null };
+  remoteEnd?: RemoteReport | ErrorReport;
+  known?: KnownServer[];
   /** Milliseconds between two events, and how many events a phase has. */
   tick?: number;
   ticks?: number;
@@ -29,6 +45,10 @@ export type Scenario = {
 };
 
 const quick = { tick: 1, ticks: 4, clicks: ["start"], clickPause: 900 };
+
+const atServer = { source: "server" } as const;
+const connecting = { clicks: ["connect"], clickPause: 900 };
+const remotely = { settings: atServer, tick: 1, ticks: 4, clicks: ["connect", "start"], clickPause: 1200 };
 
 export const scenarios: Record<string, Scenario> = {
   ready: {},
@@ -104,4 +124,25 @@ export const scenarios: Record<string, Scenario> = {
   details: { ...quick, ticks: 50, endsAt: 0.33, end: samples.diskFull, clicks: ["start", "details"] },
   settings: { clicks: ["nav-settings"] },
   licences: { clicks: ["nav-settings", "show-licences"] },
+  server: { settings: atServer, kept: "not_kept" },
+  "server-new": { settings: { ...atServer, recent_servers: [] } },
+  calling: { settings: atServer, connect: servers.lost, clicks: ["connect"], clickPause: 50 },
+  trust: { settings: atServer, connect: servers.unknownCertificate, ...connecting },
+  changed: { settings: atServer, connect: servers.changedCertificate, ...connecting },
+  unreachable: { settings: atServer, connect: servers.lost, ...connecting },
+  refused: { settings: atServer, signIn: servers.wrongPassword, ...connecting },
+  factor: { settings: atServer, signIn: servers.secondFactor, ...connecting },
+  "new-password": { settings: atServer, signIn: servers.passwordExpired, connect: servers.oldServer, ...connecting },
+  "agent-password": { settings: atServer, signIn: servers.passwordExpired, ...connecting },
+  connected: { settings: atServer, ...connecting },
+  expired: { settings: atServer, connect: servers.expired, ...connecting },
+  "cannot-send": { settings: atServer, connect: servers.oldServer, ...connecting },
+  "no-backups": { settings: atServer, connect: servers.newServer, ...connecting },
+  "may-not": { settings: atServer, signIn: servers.guest, ...connecting },
+  "remote-progress": { ...remotely, ticks: 40, endsAt: 0.5 },
+  "remote-lost": { ...remotely, ticks: 40, endsAt: 0.5, line: { state: "lost", problem: "it hung up in the middle" } },
+  "remote-untold": { ...remotely, connect: servers.oldServer, untold: true, endsAt: 0.5 },
+  "remote-done": remotely,
+  "remote-left": { ...remotely, connect: servers.oldServer, remoteEnd: servers.left },
+  "remote-failed": { ...remotely, remoteEnd: servers.notFetched },
 };

@@ -17,6 +17,18 @@ pub fn password(address: &Address, username: &str) -> Result<Secret> {
     password.map(Secret::from).map_err(|error| unusable(address, &error))
 }
 
+/// Whether a password of `username` on the server at `address` is kept.
+///
+/// # Errors
+/// [`RemoteError::Keyring`]: no keyring answers.
+pub fn is_kept(address: &Address, username: &str) -> Result<bool> {
+    match entry(address, username)?.get_password().map(Secret::from) {
+        Ok(_) => Ok(true),
+        Err(KeyringError::NoEntry) => Ok(false),
+        Err(error) => Err(unusable(address, &error)),
+    }
+}
+
 /// Keeps the password of `username` on the server at `address`.
 ///
 /// # Errors
