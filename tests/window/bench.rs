@@ -353,7 +353,7 @@ fn selector(id: &str) -> String {
 }
 
 /// A port that was free a moment ago; the driver cannot choose one itself.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 

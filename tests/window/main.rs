@@ -8,5 +8,6 @@ mod bus;
 mod desktop;
 mod looks;
 mod pictures;
+mod remote;
 mod screen;
 mod webdriver;
