@@ -1,12 +1,13 @@
 import { waitFor, within } from "@testing-library/svelte";
 import { describe, expect, test } from "vitest";
+import type { Settings } from "../src/lib/bindings/Settings";
 import { compare } from "../src/lib/remote.svelte";
 import * as samples from "../src/mock/samples";
 import * as servers from "../src/mock/servers";
 import { absent, english, found, open, refuse, shown, type Application } from "./application";
 
 const PASSWORD = "correct horse";
-const atServer = { ...english, source: "server", recent_servers: [] } as const;
+const atServer: Partial<Settings> = { ...english, source: "server", recent_servers: [] };
 type Answers = Parameters<typeof open>[0];
 
 /** Fills the form and connects. */
