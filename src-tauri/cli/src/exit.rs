@@ -80,7 +80,9 @@ impl Exit {
             Code::CertificateUnknown | Code::CertificateChanged | Code::CertificateOther => Self::Untrusted,
             Code::CredentialsRefused
             | Code::PasswordExpired
+            | Code::PasswordExpiredAtAgent
             | Code::SecondFactorWanted
+            | Code::SecondFactorRefused
             | Code::UserInactive
             | Code::TooManyAttempts => Self::Credentials,
             Code::BadName => Self::Usage,

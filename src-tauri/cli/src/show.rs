@@ -41,6 +41,15 @@ pub(crate) fn path(path: &Path) -> String {
     line(&path.to_string_lossy()).into_owned()
 }
 
+/// `text` as one word of a POSIX shell.
+pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%:=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
 /// JSON text in which what [`line`] would escape is written as JSON's own escapes. Outside strings JSON has none of it.
 pub(crate) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

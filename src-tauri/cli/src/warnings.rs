@@ -59,6 +59,7 @@ fn words(code: WarningCode) -> &'static str {
         WarningCode::DatabaseDamaged => "database damaged",
         WarningCode::CertificateExpired => "certificate expired",
         WarningCode::LeftOnServer => "left on the server",
+        WarningCode::NotRemembered => "not remembered",
         WarningCode::KeyWithoutArchive => "key without archive",
         WarningCode::FolderMoved => "folder moved",
         _ => "warning",

@@ -81,6 +81,8 @@ pub enum WarningCode {
     CertificateExpired,
     /// A server that cannot send files keeps archive and key side by side on its disk.
     LeftOnServer,
+    /// The password that was to be remembered is not: no keyring takes it.
+    NotRemembered,
     /// A key of an earlier run, whose archive was never finished, lies in the key folder.
     KeyWithoutArchive,
     /// An output folder was renamed or replaced while the backup was written; the file is in the folder that was opened.

@@ -356,6 +356,18 @@ async fn the_command_line_backs_up_through_the_agent_and_brings_the_copy_home() 
 
     let (code, document, _) = run(backup(&["--name", "monday"], PASSWORD)).await;
     assert_eq!(code, Some(1), "{document}");
+    // What cannot come home is not made.
+    fs::write(format!("{out}/tuesday.cfms.enc"), "mine").unwrap();
+    let (code, document, _) = run(backup(&["--name", "tuesday", "--output", &out], PASSWORD)).await;
+    assert_eq!((code, &document["error"]["code"]), (Some(1), &json!("already_exists")));
+    let in_a_file = format!("{out}/monday.cfms.enc");
+    let (code, document, _) = run(backup(&["--name", "tuesday", "--output", &in_a_file], PASSWORD)).await;
+    assert_eq!((code, &document["error"]["code"]), (Some(1), &json!("not_a_folder")));
+    assert!(!served.root.join("content/backups/tuesday.key").exists());
+    // No keyring runs here, and the backup is made all the same.
+    let (code, document, err) = run(backup(&["--name", "wednesday", "--remember"], PASSWORD)).await;
+    let told = (&document["warnings"][0]["code"], &document["backup_name"]);
+    assert_eq!((code, told), (Some(0), (&json!("not_remembered"), &json!("wednesday"))), "{document} {err}");
     let other = scratch.path().join("other").to_str().unwrap().to_owned();
     let fetch = |name: &'static str| {
         let verb: Vec<&str> = ["remote", "download", name, "--output", &other, "--delete-from-server"]

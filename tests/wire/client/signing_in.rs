@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::scripted::{Scripted, credentials, sign_in, signed_in, silent};
+use super::scripted::{Scripted, agent_info, credentials, sign_in, signed_in, silent};
 
 #[tokio::test(start_paused = true)]
 async fn each_refusal_of_a_login_is_its_own_error() {
@@ -185,6 +185,48 @@ async fn what_a_server_was_told_in_confidence_is_in_no_error_when_it_repeats_it(
     remote.sign_in(&who, &job).await.unwrap();
     let error = remote.back_up(Some(&BackupName::parse("monday").unwrap()), false, &job).await.unwrap_err();
     assert_eq!(error.params()["message"], "••• •••: •••");
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_second_factor_is_no_wrong_password() {
+    for code in [401, 202] {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("login").await;
+            wire.answer(202, json!({"method": "totp"})).await;
+            wire.expect("login").await;
+            wire.answer_in_words(code, json!({"method": "totp"}), "Invalid").await;
+            wire.expect("login").await;
+            wire.answer(200, signed_in("t1")).await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let mut who = credentials("right");
+        assert_eq!(remote.sign_in(&who, &job).await.unwrap_err().code(), Code::SecondFactorWanted);
+        who.second_factor = Some(Secret::from("000000"));
+        assert_eq!(remote.sign_in(&who, &job).await.unwrap_err().code(), Code::SecondFactorRefused);
+        who.second_factor = Some(Secret::from("123456"));
+        remote.sign_in(&who, &job).await.unwrap();
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_never_asked_to_change_a_password() {
+    let server = Scripted::that_is(agent_info(), |mut wire| async move {
+        wire.expect("login").await;
+        wire.answer_in_words(403, json!({}), "Password should be changed because it's expired").await;
+        wire.expect_end().await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let error = sign_in(&mut remote, &job).await.unwrap_err();
+    assert_eq!(error.code(), Code::PasswordExpiredAtAgent);
+    assert!(error.advice().unwrap().contains("CFMS client"));
+    let error = remote.set_password("admin", &Secret::from("old"), &Secret::from("new"), &job).await.unwrap_err();
+    assert_eq!(error.code(), Code::PasswordExpiredAtAgent);
     drop(remote);
     server.is_over().await;
 }

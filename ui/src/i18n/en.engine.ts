@@ -24,6 +24,7 @@ export const warnings: WarningTexts = {
   database_damaged: "The server's database is damaged; it went along as it is.",
   certificate_expired: "The server’s certificate has expired; it is the one that is trusted.",
   left_on_server: "This server cannot send files: fetch archive and key from its disk, then remove them there. The key is readable by every user of that machine.",
+  not_remembered: "The password is not remembered: no keyring of this system takes it.",
   key_without_archive: "A key of an earlier run lies there whose archive was never finished.",
   folder_moved: "Its folder was renamed or replaced while the backup was written; it is at the path that the report names.",
 };
@@ -243,6 +244,16 @@ export const errors: ErrorTexts = {
   password_expired: {
     title: (p) => `The password of ${text(p.username)} on ${path(p.server)} has expired or must be changed`,
     advice: () => "Choose a new password here, or change it in the CFMS client.",
+  },
+  password_expired_at_agent: {
+    title: (p) =>
+      `The password of ${text(p.username)} has expired or must be changed, which ${path(p.server)}, an agent, cannot do`,
+    advice: () => "Change it in the CFMS client, signed in to the server itself, then come back with the new one.",
+  },
+  second_factor_refused: {
+    title: (p) => `${path(p.server)} refused the second factor of ${text(p.username)}`,
+    advice: () =>
+      "Give the six digits that your authenticator shows now, each only once. Are both clocks right? Backup codes are not taken by an agent.",
   },
   second_factor_wanted: {
     title: (p) => `${path(p.server)} wants a second factor of ${text(p.username)}`,

@@ -24,6 +24,7 @@ export const warnings: WarningTexts = {
   database_damaged: "服务器的数据库已损坏；已按原样备份。",
   certificate_expired: "服务器的证书已过期；它仍是受信任的那一个。",
   left_on_server: "此服务器无法发送文件：请从其磁盘取回归档和密钥，然后在那里删除。该机器上的所有用户都能读取密钥。",
+  not_remembered: "密码未被记住：此系统没有可用的密钥环。",
   key_without_archive: "此处留有先前一次未完成的备份的密钥文件。",
   folder_moved: "写入备份期间，其文件夹被重命名或替换；文件实际位于报告所示的路径。",
 };
@@ -263,6 +264,15 @@ export const errors: ErrorTexts = {
   password_expired: {
     title: (p) => `${text(p.username)} 在 ${path(p.server)} 上的密码已过期或必须更改`,
     advice: () => "请在此设置新密码，或在 CFMS 客户端中更改。",
+  },
+  password_expired_at_agent: {
+    title: (p) => `${text(p.username)} 的密码已过期或必须更改，而 ${path(p.server)} 是备份代理，无法更改密码`,
+    advice: () => "请在 CFMS 客户端中登录服务器本身更改密码，然后用新密码重新登录。",
+  },
+  second_factor_refused: {
+    title: (p) => `${path(p.server)} 拒绝了 ${text(p.username)} 的第二重验证`,
+    advice: () =>
+      "请输入身份验证器当前显示的六位数字，每个只能使用一次。请确认两端的时钟是否准确。备份代理不接受备用验证码。",
   },
   second_factor_wanted: {
     title: (p) => `${path(p.server)} 要求 ${text(p.username)} 提供第二重验证`,

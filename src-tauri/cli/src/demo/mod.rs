@@ -34,7 +34,7 @@ pub(crate) fn run(args: &DemoArgs, output: &Output, signals: &Signals) -> Result
     let made = server::write(&args.dir, args.size, args.seed, PASSWORD, &signals.canceller())?;
     claimed.keep();
     let dir = std::path::absolute(&args.dir).map_err(|error| Failure::io("find", &args.dir, error))?;
-    let next = format!("cfms-backup create --data-dir {}", shell_word(&dir));
+    let next = format!("cfms-backup create --data-dir {}", show::shell_word(&dir.to_string_lossy()));
     output.say(&text(&dir, &made, &next, output));
     let document = Document {
         data_dir: dir.to_string_lossy(),
@@ -143,11 +143,4 @@ impl Drop for Claimed {
             let _ = fs::remove_dir(&self.dir);
         }
     }
-}
-
-/// `path` as one word of a POSIX shell.
-fn shell_word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%:=".contains(c);
-    if text.chars().all(is_plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

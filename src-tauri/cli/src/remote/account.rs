@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use cfms_backup::protocol::Secret;
-use cfms_backup::remote::{Address, Remote, SignIn, User, keyring};
-use cfms_backup::{Code, Job};
+use cfms_backup::remote::{Address, Remote, SignIn, keyring};
+use cfms_backup::{Code, Job, Warning, WarningCode};
 
 use crate::args::AccountArgs;
 use crate::exit::Exit;
@@ -14,26 +14,26 @@ use crate::output::Output;
 /// Second factors and new passwords that are asked for before giving up.
 const ATTEMPTS: u32 = 3;
 
-/// Signs in, and answers what the server asks for, as far as there is somebody to ask.
+/// Signs in, and answers what the server asks for, as far as there is somebody to ask. What is not as it was wished is a
+/// warning.
 pub(super) async fn sign_in(
     server: &mut Remote,
     address: &Address,
     args: &AccountArgs,
     output: &Output,
     job: &Job,
-) -> Result<User> {
+) -> Result<Vec<Warning>> {
     let (password, mut second_factor) = password(address, args)?;
     let mut who = SignIn { username: args.username.clone(), password, second_factor: None };
     let mut attempts = 0;
-    let user = loop {
-        let error = match server.sign_in(&who, job).await {
-            Ok(user) => break user,
-            Err(error) => error,
-        };
+    while let Err(error) = server.sign_in(&who, job).await {
         attempts += 1;
         match error.code() {
             _ if attempts > ATTEMPTS => return Err(error.into()),
-            Code::SecondFactorWanted => {
+            Code::SecondFactorWanted | Code::SecondFactorRefused => {
+                if error.code() == Code::SecondFactorRefused && is_somebody_there() {
+                    output.warn("That was not it.");
+                }
                 let given = second_factor.take().map(Ok);
                 match given.or_else(|| ask(&format!("Second factor of {}: ", args.username))) {
                     Some(factor) => who.second_factor = Some(factor?),
@@ -51,11 +51,15 @@ pub(super) async fn sign_in(
             },
             _ => return Err(error.into()),
         }
-    };
-    if args.remember {
-        keyring::remember(address, &who.username, &who.password)?;
     }
-    Ok(user)
+    Ok(args.remember.then(|| remember(address, &who)).flatten().into_iter().collect())
+}
+
+/// A backup that can be made is not given up for a keyring.
+fn remember(address: &Address, who: &SignIn) -> Option<Warning> {
+    let error = keyring::remember(address, &who.username, &who.password).err()?;
+    let problem = error.params().remove("problem").unwrap_or_default();
+    Some(Warning::new(WarningCode::NotRemembered, format!("the password is not in the system's keyring: {problem}")))
 }
 
 /// The password, and a second factor where it came along.
@@ -89,7 +93,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<Secret>> {
 
 /// Asks at the terminal, without showing what is typed; `None` where there is none.
 fn ask(prompt: &str) -> Option<Result<Secret>> {
-    if !io::stdin().is_terminal() {
+    if !is_somebody_there() {
         return None;
     }
     let typed = rpassword::prompt_password(crate::show::line(prompt)).map(Secret::from);
@@ -99,9 +103,13 @@ fn ask(prompt: &str) -> Option<Result<Secret>> {
     }))
 }
 
+fn is_somebody_there() -> bool {
+    io::stdin().is_terminal()
+}
+
 /// A new password, typed twice the same; `None` where nobody can be asked.
 fn new_password(username: &str, output: &Output) -> Option<Result<Secret>> {
-    if io::stdin().is_terminal() {
+    if is_somebody_there() {
         output.warn("The password has expired or must be changed before anybody can sign in with it.");
     }
     for _ in 0..ATTEMPTS {

@@ -1,9 +1,9 @@
 //! `remote backup` and `remote download`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cfms_backup::remote::{FetchedCopy, OnServer, Remote, ServerFacts};
+use cfms_backup::remote::{FetchedCopy, OnServer, Remote, ServerFacts, check_home};
 use cfms_backup::{BackupName, Code, Destination, Job, Metadata, Outcome, Verdict, Warning};
 use serde::Serialize;
 
@@ -53,11 +53,14 @@ impl Made {
 pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Signals) -> Result<Answer> {
     let name = args.name.as_deref().filter(|name| !name.is_empty()).map(BackupName::parse).transpose()?;
     let destination = args.output.as_deref().map(|dir| destination(dir, args.key_dir.as_deref())).transpose()?;
+    if let Some(destination) = &destination {
+        check_home(destination, name.as_ref())?;
+    }
     let job = quiet_job(signals);
     let mut server = connect(&args.server, output, &job).await?;
     let facts = server.facts();
     refuse_in_vain(&facts, destination.is_some())?;
-    account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
+    let mut warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let (progress, job) = start(output, signals);
     let made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
@@ -65,7 +68,8 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
             output.warn("The server goes on with the backup without you: it will lie on its disk.");
         }
     })?;
-    let (made, warnings) = Made::of(made);
+    let (made, more) = Made::of(made);
+    warnings.extend(more);
     let mut document = Document {
         server: facts,
         warnings,
@@ -79,32 +83,44 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
         return conclude(document, Ok(()), output);
     };
     let made_name = document.on_server.as_ref().map(|made| made.backup_name.clone()).unwrap_or_default();
-    let fetched = match BackupName::parse(&made_name) {
-        Ok(name) => bring_home(&mut server, &name, &destination, args.delete_from_server, &mut document, &job).await,
-        Err(error) => Err(error.into()),
-    };
+    let made_name = BackupName::parse(&made_name)?;
+    let fetched = bring_home(&mut server, &made_name, &destination, args.delete_from_server, &mut document, &job).await;
     drop(progress);
+    let is_home = document.copy.is_some();
+    let fetched = fetched.map_err(|failure| if is_home { failure } else { still_there(failure, &made_name, &args) });
     conclude(document, fetched, output)
+}
+
+/// The backup is made; how it comes home is said to the letter.
+fn still_there(failure: Failure, name: &BackupName, args: &RemoteBackupArgs) -> Failure {
+    let mut words = vec!["cfms-backup remote download".to_owned(), show::shell_word(name.as_str()).into_owned()];
+    let dir = |dir: &Option<PathBuf>| dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+    for (flag, value) in [
+        ("--server", Some(args.server.server.to_string())),
+        ("--username", Some(args.account.username.clone())),
+        ("--output", dir(&args.output)),
+        ("--key-dir", dir(&args.key_dir)),
+    ] {
+        words.extend(value.map(|value: String| format!("{flag} {}", show::shell_word(&value))));
+    }
+    let before = failure.report.advice.as_ref().map(|advice| format!("{advice} ")).unwrap_or_default();
+    let advice = format!("{before}The server has the backup; fetch it with: {}", words.join(" "));
+    failure.advise(show::line(&advice))
 }
 
 /// Fetches a backup that was made before.
 pub(super) async fn fetch(args: RemoteDownloadArgs, output: &Output, signals: &Signals) -> Result<Answer> {
     let name = BackupName::parse(&args.backup)?;
     let destination = destination(&args.output, args.key_dir.as_deref())?;
+    check_home(&destination, Some(&name))?;
     let job = quiet_job(signals);
     let mut server = connect(&args.server, output, &job).await?;
     let facts = server.facts();
     refuse_in_vain(&facts, true)?;
-    account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
+    let warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
-    let mut document = Document {
-        server: facts,
-        on_server: None,
-        copy: None,
-        deleted_from_server: false,
-        warnings: Vec::new(),
-        error: None,
-    };
+    let mut document =
+        Document { server: facts, on_server: None, copy: None, deleted_from_server: false, warnings, error: None };
     let (progress, job) = start(output, signals);
     let fetched = bring_home(&mut server, &name, &destination, args.delete_from_server, &mut document, &job).await;
     drop(progress);

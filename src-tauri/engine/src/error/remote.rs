@@ -53,9 +53,15 @@ pub enum RemoteError {
     /// The password is right, and must be changed before anybody can sign in with it.
     #[error("the password of {username} on {server} has expired or must be changed")]
     PasswordExpired { server: String, username: String },
+    /// The same at our agent, which changes no passwords.
+    #[error("the password of {username} has expired or must be changed, which {server}, an agent, cannot do")]
+    PasswordExpiredAtAgent { server: String, username: String },
     /// The password is right, and a second factor is wanted.
     #[error("{server} wants a second factor of {username}")]
     SecondFactorWanted { server: String, username: String },
+    /// The password is right, and the second factor that was given is not.
+    #[error("{server} refused the second factor of {username}")]
+    SecondFactorRefused { server: String, username: String },
     /// The account is switched off.
     #[error("the account {username} on {server} is not active")]
     UserInactive { server: String, username: String },
@@ -127,7 +133,9 @@ impl RemoteError {
             Self::NoBackupAction { .. } => Code::NoBackupAction,
             Self::CredentialsRefused { .. } => Code::CredentialsRefused,
             Self::PasswordExpired { .. } => Code::PasswordExpired,
+            Self::PasswordExpiredAtAgent { .. } => Code::PasswordExpiredAtAgent,
             Self::SecondFactorWanted { .. } => Code::SecondFactorWanted,
+            Self::SecondFactorRefused { .. } => Code::SecondFactorRefused,
             Self::UserInactive { .. } => Code::UserInactive,
             Self::Lockdown { .. } => Code::Lockdown,
             Self::TooManyAttempts { .. } => Code::TooManyAttempts,
@@ -177,6 +185,13 @@ impl RemoteError {
                 "Check both. After several failures a server slows down further attempts."
             }
             Self::PasswordExpired { .. } => "Change it in the CFMS client, or here where you are asked for a new one.",
+            Self::PasswordExpiredAtAgent { .. } => {
+                "Change it in the CFMS client, signed in to the server itself, then come back with the new one."
+            }
+            Self::SecondFactorRefused { .. } => {
+                "Give the six digits that your authenticator shows now, each only once. Are both clocks right? Backup codes are \
+                 not taken by an agent."
+            }
             Self::SecondFactorWanted { .. } => "Give the six digits that your authenticator shows now.",
             Self::UserInactive { .. } => "Ask an administrator of the server to activate the account.",
             Self::Lockdown { .. } => "Ask who locked it down; only users with bypass_lockdown may act meanwhile.",
@@ -245,7 +260,9 @@ impl RemoteError {
             }
             Self::CredentialsRefused { server, username }
             | Self::PasswordExpired { server, username }
+            | Self::PasswordExpiredAtAgent { server, username }
             | Self::SecondFactorWanted { server, username }
+            | Self::SecondFactorRefused { server, username }
             | Self::UserInactive { server, username }
             | Self::SessionEnded { server, username } => {
                 put("server", server);

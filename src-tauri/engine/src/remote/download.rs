@@ -15,7 +15,7 @@ use crate::archive::destination::{Claim, Place, Published};
 use crate::archive::key::KeyFile;
 use crate::archive::metadata::Metadata;
 use crate::clock::unix_now;
-use crate::create::{Destination, Outcome, folder_moved, key_dir, orphaned_key, refuse_unmounted};
+use crate::create::{Destination, Outcome, check_space, folder_moved, key_dir, orphaned_key, refuse_unmounted};
 use crate::error::{Error, RemoteError, Result};
 use crate::job::{Job, Phase};
 use crate::names::BackupName;
@@ -24,6 +24,9 @@ use crate::server_data::is_incomplete;
 use crate::verify::{FindingCode, Verification, verify_unpublished};
 use crate::volume;
 use crate::warning::Warning;
+
+/// Bytes of the smallest archive.
+const SMALLEST: u64 = 10240 + 32;
 
 /// A backup that came home.
 #[derive(Debug, Clone, Serialize, TS)]
@@ -53,6 +56,16 @@ pub struct FetchedCopy {
     pub key_beside_archive: bool,
     /// What a person should know.
     pub warnings: Vec<Warning>,
+}
+
+/// Whether a backup, of that name if it is known, can come home to `destination`: meant for before a server is made to
+/// work. Nothing is left behind. It blocks.
+///
+/// # Errors
+/// Folders that cannot be had or written to, a disk without room for the smallest of backups, a name that is taken.
+pub fn check_home(destination: &Destination, name: Option<&BackupName>) -> Result<()> {
+    claim(name, destination)?;
+    check_space(destination, SMALLEST, false)
 }
 
 impl Remote {
@@ -102,7 +115,7 @@ impl Remote {
         job.phase(Phase::Download, None, None)?;
         let claim = {
             let (name, destination) = (name.clone(), destination.clone());
-            blocking(move || claim_names(&name, &destination)).await?
+            blocking(move || claim(Some(&name), &destination)).await?
         };
         let key = Transfer { name, part: Part::Key, destination, sink: Sink::memory() };
         let key_text = text_of(self.fetch(key, job).await?.bytes, &claim)?;
@@ -127,10 +140,10 @@ impl Remote {
     }
 }
 
-fn claim_names(name: &BackupName, destination: &Destination) -> Result<Claim> {
+fn claim(name: Option<&BackupName>, destination: &Destination) -> Result<Claim> {
     refuse_unmounted(destination)?;
     let place = Place { archive_dir: &destination.archive_dir, key_dir: key_dir(destination), give_away_in: None };
-    Claim::new(place, Some(name), unix_now() as u64)
+    Claim::new(place, name, unix_now() as u64)
 }
 
 /// A key file is UTF-8; the buffer is the one that it came in.

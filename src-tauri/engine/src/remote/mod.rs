@@ -43,7 +43,7 @@ use ts_rs::TS;
 pub use address::Address;
 pub use backup::OnServer;
 pub use dial::{Dial, Dialled, Network, Stream};
-pub use download::FetchedCopy;
+pub use download::{FetchedCopy, check_home};
 pub use pins::{KnownServer, KnownServers};
 pub use session::{SignIn, User};
 

@@ -73,10 +73,10 @@ struct Token {
 
 impl Remote {
     /// Signs in. What a server wants instead of an answer is an error to be answered with another attempt:
-    /// [`RemoteError::PasswordExpired`], [`RemoteError::SecondFactorWanted`].
+    /// [`RemoteError::PasswordExpired`], [`RemoteError::SecondFactorWanted`], [`RemoteError::SecondFactorRefused`].
     ///
     /// # Errors
-    /// Those two, and every refusal that a login can get.
+    /// Those three, and every refusal that a login can get.
     pub async fn sign_in(&mut self, who: &SignIn, job: &Job) -> Result<User> {
         let login = Login {
             username: who.username.clone(),
@@ -90,7 +90,7 @@ impl Remote {
         let asking = unsigned(action::LOGIN, &login, Repeat::Safe);
         let response = self.response(&asking, &mut |_| {}, job).await?;
         if response.code != code::OK {
-            return Err(self.no_entry(&who.username, &response));
+            return Err(self.no_entry(&who.username, who.second_factor.is_some(), &response));
         }
         let timestamp = response.timestamp;
         let Some(signed_in) = secret_data::<SignedIn>(response) else {
@@ -113,16 +113,19 @@ impl Remote {
     /// Changes a password that has expired. Sign in with the new one then.
     ///
     /// # Errors
-    /// The server's refusal of the new password, and whatever happens to the line: whether it was changed is not known
+    /// [`RemoteError::PasswordExpiredAtAgent`]: our agent is not even asked. The server's refusal of the new password, and whatever happens to the line: whether it was changed is not known
     /// then.
     pub async fn set_password(&mut self, username: &str, old: &Secret, new: &Secret, job: &Job) -> Result<()> {
+        if self.info.agent.is_some() {
+            return Err(self.expired(username.to_owned()).into());
+        }
         let change = SetPassword { username: username.to_owned(), old_passwd: old.clone(), new_passwd: new.clone() };
         [old, new].into_iter().for_each(|secret| self.unsaid.add(secret));
         let asking = unsigned(action::SET_PASSWD, &change, Repeat::Never);
         let response = self.response(&asking, &mut |_| {}, job).await?;
         match response.code {
             code::OK => Ok(()),
-            code::UNAUTHORIZED => Err(self.no_entry(username, &response)),
+            code::UNAUTHORIZED => Err(self.no_entry(username, false, &response)),
             _ => Err(self.refusal(action::SET_PASSWD, &response)),
         }
     }
@@ -156,16 +159,19 @@ impl Remote {
         }
     }
 
-    /// Why nobody was let in.
-    fn no_entry(&self, username: &str, response: &Response) -> Error {
+    /// Why nobody was let in. A second factor is asked for once the password was right.
+    fn no_entry(&self, username: &str, with_second_factor: bool, response: &Response) -> Error {
         let (server, username) = (self.server.clone(), username.to_owned());
         let must_change =
             [message::PASSWORD_EXPIRED, message::PASSWORD_MUST_CHANGE].contains(&response.message.as_str());
         match response.code {
+            code::SECOND_FACTOR | code::UNAUTHORIZED if with_second_factor => {
+                RemoteError::SecondFactorRefused { server, username }
+            }
             code::SECOND_FACTOR => RemoteError::SecondFactorWanted { server, username },
             code::UNAUTHORIZED => RemoteError::CredentialsRefused { server, username },
-            code::FORBIDDEN if must_change => RemoteError::PasswordExpired { server, username },
-            code::MUST_CHANGE | code::EXPIRED => RemoteError::PasswordExpired { server, username },
+            code::FORBIDDEN if must_change => self.expired(username),
+            code::MUST_CHANGE | code::EXPIRED => self.expired(username),
             code::INACTIVE => RemoteError::UserInactive { server, username },
             code::FORBIDDEN => {
                 RemoteError::AccessDenied { server, username, message: self.unsaid.cleaned(&response.message) }
@@ -173,6 +179,14 @@ impl Remote {
             _ => return self.refusal(action::LOGIN, response),
         }
         .into()
+    }
+
+    fn expired(&self, username: String) -> RemoteError {
+        let server = self.server.clone();
+        match self.info.agent {
+            Some(_) => RemoteError::PasswordExpiredAtAgent { server, username },
+            None => RemoteError::PasswordExpired { server, username },
+        }
     }
 }
 

@@ -3,4 +3,4 @@
 /**
  * The machine's name of a [`Warning`], stable across releases.
  */
-export type WarningCode = "missing" | "unreadable" | "not_a_file" | "outside" | "unfinished" | "changed" | "sha256_mismatch" | "not_utf8" | "repeated_id" | "server_file_missing" | "database_damaged" | "certificate_expired" | "left_on_server" | "key_without_archive" | "folder_moved";
+export type WarningCode = "missing" | "unreadable" | "not_a_file" | "outside" | "unfinished" | "changed" | "sha256_mismatch" | "not_utf8" | "repeated_id" | "server_file_missing" | "database_damaged" | "certificate_expired" | "left_on_server" | "not_remembered" | "key_without_archive" | "folder_moved";
