@@ -7,12 +7,13 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::bench::{Bench, Start, Window, until};
+use crate::remote::{self, Agent, PASSWORD};
 
 /// Where the server of the pictures lies: its path is in them.
 const FOLDER: &str = "/tmp/harbour";
 
 /// The pages that the README shows.
-const SHOWN: [&str; 4] = ["ready", "progress", "done", "failed"];
+const SHOWN: [&str; 7] = ["ready", "progress", "done", "failed", "trust", "connected", "stop"];
 
 /// A look of the window and how its pictures' names end.
 const LOOKS: [(&str, &str, &str); 4] = [
@@ -70,6 +71,39 @@ fn pictures() {
         window.click("cancel");
         window.wait_for("result-title");
         take(&window, "cancelled", ending);
+    }
+}
+
+#[test]
+#[ignore = "takes pictures: make screenshots"]
+fn pictures_of_a_server() {
+    for (theme, language, ending) in LOOKS {
+        let Some(bench) = Bench::at(FOLDER, "64M") else { return };
+        let agent = Agent::start(&bench);
+        let window = remote::open(&bench, json!({ "theme": theme, "language": language }));
+        window.wait_for("server-form");
+        take(&window, "server", ending);
+        remote::connect(&window, &agent, "admin", PASSWORD);
+        window.wait_for("trust-sheet");
+        take(&window, "trust", ending);
+        window.click("trust");
+        window.wait_until_ready();
+        take(&window, "connected", ending);
+        window.fill("backup-name", "first");
+        window.click("start");
+        window.wait_for("result-archive");
+        take(&window, "fetched", ending);
+        window.click("nav-settings");
+        window.wait_for("known-server");
+        window.asks("document.querySelector('[data-testid=known-servers]').scrollIntoView()");
+        take(&window, "known", ending);
+        window.click("nav-backup");
+        window.click("done");
+        window.click("leave-server");
+        let agent = agent.restarted_with_another_pair(&bench);
+        remote::connect(&window, &agent, "admin", PASSWORD);
+        window.wait_for("certificate-stop");
+        take(&window, "stop", ending);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::screen::Group;
 use crate::webdriver::key;
 
 /// The password of every account of the demonstration server.
-const PASSWORD: &str = "Harbour-2026";
+pub(crate) const PASSWORD: &str = "Harbour-2026";
 
 /// An agent; it goes with the value.
 pub(crate) struct Agent {
