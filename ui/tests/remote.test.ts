@@ -126,7 +126,7 @@ describe("signing in", () => {
   test("asks for a second factor in place, and again where it was wrong", async () => {
     const application = await connect({
       sign_in: refuse(servers.secondFactor),
-      second_factor: inTurn(servers.secondFactor, servers.welcome),
+      second_factor: inTurn(servers.factorRefused, servers.welcome),
     });
     await application.user.type(await found("second-factor"), "123 456{Enter}");
     expect(await found("factor-problem")).toHaveTextContent("That was not right");
@@ -153,9 +153,9 @@ describe("signing in", () => {
   });
 
   test("to our agent with an expired password says that it cannot be changed there", async () => {
-    await connect({ sign_in: refuse(servers.passwordExpired) });
-    expect(await found("agent-cannot-change")).toHaveTextContent("change the password in the CFMS client");
-    expect(shown("go-on")).toHaveAttribute("aria-disabled", "true");
+    await connect({ sign_in: refuse(servers.expiredAtAgent) });
+    expect(await found("error-advice")).toHaveTextContent("CFMS client");
+    expect(absent("new-password")).toBeNull();
   });
 
   test("is remembered without any secret", async () => {

@@ -139,7 +139,8 @@ async fn enter(connected: &mut Connected, job: &Job) -> Answer<Welcome> {
     let user = match connected.remote.sign_in(&attempt.who, job).await {
         Ok(user) => user,
         Err(error) => {
-            let wants_more = matches!(error.code(), Code::SecondFactorWanted | Code::PasswordExpired);
+            let wants_more =
+                matches!(error.code(), Code::SecondFactorWanted | Code::SecondFactorRefused | Code::PasswordExpired);
             connected.attempt = wants_more.then_some(attempt);
             return Err(error.report());
         }

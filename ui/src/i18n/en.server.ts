@@ -80,7 +80,6 @@ export const server = {
   again: "Again",
   notSame: "These two are not the same.",
   changeAndGoOn: "Change and sign in",
-  agentCannotChange: "Our agent changes nothing on the server: change the password in the CFMS client, then come back.",
 
   signOut: "Sign out",
   other: "Choose another server",

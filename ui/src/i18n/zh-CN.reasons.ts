@@ -264,10 +264,4 @@ export const reasons: Record<string, string> = {
   "it is for another name": "证书属于另一个名称",
   "it has expired": "证书已过期",
   "it is not valid yet": "证书尚未生效",
-  "its names for archive and key are none of a backup": "它给出的归档和密钥文件名称不是备份应有的名称",
-  "it has made another backup than the one that was asked for": "它制作的备份不是所请求的那一个",
-  "the server hung up without a goodbye": "服务器未作告别便断开了连接",
-  "what came is no TLS of this line": "收到的数据不属于此 TLS 连接",
-  "the key that it sent is another backup's": "它发来的密钥文件属于另一个备份",
-  "the archive that it sent is another backup's": "它发来的归档属于另一个备份",
 };

@@ -77,7 +77,6 @@ export const server: Dictionary["server"] = {
   again: "再次输入",
   notSame: "两次输入的密码不一致。",
   changeAndGoOn: "更改并登录",
-  agentCannotChange: "备份代理不会更改服务器上的任何数据：请在 CFMS 客户端中更改密码，然后再回来登录。",
 
   signOut: "退出登录",
   other: "选择其他服务器",

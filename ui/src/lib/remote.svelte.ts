@@ -197,8 +197,8 @@ export class RemoteForm {
   }
 
   #notLetIn(failure: Failure): void {
-    if (failure.code === "second_factor_wanted") {
-      this.failure = this.asked === "factor" ? failure : null;
+    if (failure.code === "second_factor_wanted" || failure.code === "second_factor_refused") {
+      this.failure = failure.code === "second_factor_refused" ? failure : null;
       this.stage = "factor";
     } else if (failure.code === "password_expired") {
       this.failure = this.asked === "newPassword" ? failure : null;

@@ -76,7 +76,7 @@ async function answer(
     case "sign_in":
       return outcomeOf(scenario.signIn ?? servers.welcome);
     case "second_factor":
-      return outcomeOf(servers.secondFactor);
+      return outcomeOf(servers.factorRefused);
     case "change_password":
       return servers.welcome;
     case "password_kept":

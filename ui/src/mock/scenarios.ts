@@ -133,7 +133,7 @@ export const scenarios: Record<string, Scenario> = {
   refused: { settings: atServer, signIn: servers.wrongPassword, ...connecting },
   factor: { settings: atServer, signIn: servers.secondFactor, ...connecting },
   "new-password": { settings: atServer, signIn: servers.passwordExpired, connect: servers.oldServer, ...connecting },
-  "agent-password": { settings: atServer, signIn: servers.passwordExpired, ...connecting },
+  "agent-password": { settings: atServer, signIn: servers.expiredAtAgent, ...connecting },
   connected: { settings: atServer, ...connecting },
   expired: { settings: atServer, connect: servers.expired, ...connecting },
   "cannot-send": { settings: atServer, connect: servers.oldServer, ...connecting },

@@ -105,6 +105,8 @@ const refusal = (code: ErrorReport["code"], more: Record<string, string> = {}): 
 
 export const wrongPassword = refusal("credentials_refused");
 export const secondFactor = refusal("second_factor_wanted");
+export const factorRefused = refusal("second_factor_refused");
+export const expiredAtAgent = refusal("password_expired_at_agent");
 export const passwordExpired = refusal("password_expired");
 export const lost = refusal("connection_lost", { problem: "it hung up in the middle" });
 
