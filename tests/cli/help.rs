@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::program::{names, run};
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 21] = [
     "create",
     "verify",
     "inspect",
@@ -22,6 +22,7 @@ const VERBS: [&str; 20] = [
     "servers forget",
     "extract",
     "diff",
+    "restore",
     "demo",
     "selftest",
     "completions",

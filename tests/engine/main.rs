@@ -14,4 +14,5 @@ mod foreign;
 mod hostile;
 mod names;
 mod read_back;
+mod restored;
 mod secrets;

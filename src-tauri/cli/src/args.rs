@@ -150,6 +150,17 @@ pub(crate) enum Verb {
     /// that something differs is none.
     #[command(after_long_help = examples::help(examples::DIFF))]
     Diff(DiffArgs),
+    /// Put a server back into a new data directory, from a backup of the whole server
+    ///
+    /// Database, contents, config.toml, TLS pair and init are written as they were, with their users and passwords; a CFMS
+    /// server started there serves every document. The archive is checked first, as with verify. Everything is written into
+    /// a private folder in DIR, read back from there and compared, and put in its place only then, the database last: a run
+    /// that fails, or is killed, leaves no server behind, and the next run removes what it left. Nothing is ever
+    /// overwritten: a DIR with a server, or with anything else in the way, is refused. An archive's own words are not
+    /// believed: contents stay below content/, settings of config.toml that lead out of DIR are mended and the original
+    /// kept, and both are told.
+    #[command(after_long_help = examples::help(examples::RESTORE))]
+    Restore(RestoreArgs),
     /// Write a demonstration server to try this program on
     ///
     /// A data directory as a CFMS server keeps it, of an invented company: nested folders, English and Chinese titles,
@@ -385,6 +396,23 @@ pub(crate) struct DiffArgs {
     /// The server is stopped: read its database on a network file system too
     #[arg(long, requires = "data_dir")]
     pub(crate) server_stopped: bool,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArgs,
+    /// The new data directory; made where it is missing
+    #[arg(long, short = 'D', value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Neither check the archive as a whole before, nor read back what was written
+    #[arg(long)]
+    pub(crate) no_verify: bool,
 }
 
 /// Which revisions are taken out.

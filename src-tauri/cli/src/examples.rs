@@ -133,6 +133,12 @@ pub(crate) const DIFF: &[Example] = &[
     ),
 ];
 
+/// Examples of `restore`.
+pub(crate) const RESTORE: &[Example] = &[
+    ("cfms-backup restore monday.cfms.enc --data-dir /srv/cfms-new --dry-run", "what would come back"),
+    ("cfms-backup restore monday.cfms.enc --key /mnt/keys/monday.key --data-dir /srv/cfms-new", "the server as it was"),
+];
+
 /// Examples of `demo`.
 pub(crate) const DEMO: &[Example] = &[
     ("cfms-backup demo /tmp/demo", "about 48 MiB"),

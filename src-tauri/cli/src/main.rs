@@ -20,6 +20,7 @@ mod opened;
 mod output;
 mod progress;
 mod remote;
+mod restore;
 mod secrecy;
 mod selftest;
 mod serve;
@@ -78,6 +79,7 @@ fn call(verb: Verb, output: &Output, signals: &Signals) -> Result<Answer> {
         Verb::Servers(verb) => servers::run(&verb, output),
         Verb::Extract(args) => extract::run(args, output, signals),
         Verb::Diff(args) => diff::run(&args, output, signals),
+        Verb::Restore(args) => restore::run(&args, output, signals),
         Verb::Demo(args) => demo::run(&args, output, signals),
         Verb::Selftest => selftest::run(output, signals),
         Verb::Completions(args) => completions::run(&args, output),

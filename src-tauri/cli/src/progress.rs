@@ -259,6 +259,7 @@ fn words(phase: Phase) -> &'static str {
         Phase::Verify => "Checking the archive",
         Phase::Publish => "Finishing",
         Phase::Extract => "Taking out contents",
+        Phase::ReadBack => "Reading back what was written",
         Phase::Compare => "Comparing",
     }
 }

@@ -36,6 +36,8 @@ pub enum Phase {
     Publish,
     /// Contents are taken out of an archive.
     Extract,
+    /// What was written is read from the disk again and compared.
+    ReadBack,
     /// Two backups, or a backup and its server, are held against each other.
     Compare,
 }

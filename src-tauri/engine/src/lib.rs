@@ -30,7 +30,7 @@
 //!
 //! Read in this order: [`error`], [`job`] (progress and the wish to stop), [`names`], [`server_data`] (where the data come
 //! from), `archive` (where they go), then the verbs, one file each: [`create()`], [`verify()`], [`inspect()`],
-//! [`extract()`], [`diff()`], the last two on [`tree`], a backup as folders and documents.
+//! [`extract()`], [`diff()`] and [`restore()`], the last three on [`tree`], a backup as folders and documents.
 //!
 //! The wire between a client and a server has its messages in [`protocol`]; [`agent`] is the server that backs up,
 //! [`remote`] the client of it and of every CFMS server. Neither knows the other.
@@ -53,6 +53,7 @@ pub mod names;
 pub mod outlook;
 pub mod protocol;
 pub mod remote;
+pub mod restore;
 pub mod rights;
 pub mod server_data;
 pub mod tree;
@@ -69,6 +70,7 @@ pub use inspect::{Inspection, inspect};
 pub use job::{Canceller, Event, Job, Phase};
 pub use names::BackupName;
 pub use outlook::{FolderOutlook, Outlook, outlook};
+pub use restore::{RestoreOptions, Restored, restore};
 pub use server_data::{ServerData, Survey};
 pub use tree::{Archive, OnDamage, Tree};
 pub use verify::{Finding, Severity, Verdict, Verification, verify};

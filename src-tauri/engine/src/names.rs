@@ -133,9 +133,18 @@ pub(crate) fn digest_member(folder: &str, file_id: &str) -> String {
 
 /// Every name that the content `file_id` may have below `files`: real servers take any id for a name as it is.
 pub(crate) fn members_of_content(file_id: &str) -> impl Iterator<Item = String> {
-    let usual = content_member("files", file_id);
+    members_of(file_id, "files")
+}
+
+/// The same for a content that no revision points to.
+pub(crate) fn members_of_other_content(file_id: &str) -> impl Iterator<Item = String> {
+    members_of(file_id, "server/files")
+}
+
+fn members_of(file_id: &str, folder: &str) -> impl Iterator<Item = String> {
+    let usual = content_member(folder, file_id);
     let ways = [digest_member, |folder: &str, file_id: &str| format!("{folder}/{file_id}")];
-    std::iter::once(usual).chain(ways.into_iter().map(move |way| way("files", file_id)))
+    std::iter::once(usual).chain(ways.into_iter().map(move |way| way(folder, file_id)))
 }
 
 /// Whether `id` is a relative name that leads nowhere else.

@@ -166,6 +166,7 @@ export const en = {
       verify: "Read back and verify",
       publish: "Publish",
       extract: "Take out contents",
+      read_back: "Read back what was written",
       compare: "Compare",
     },
     notVerified: "not asked for",

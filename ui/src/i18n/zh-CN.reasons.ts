@@ -115,6 +115,9 @@ export const reasons: Record<string, string> = {
   "the padding at its end is damaged": "末尾的填充已损坏",
   "the archive holds a member twice": "归档中有条目重复出现",
   "the archive does not hold this content": "归档中没有该内容",
+  "its path leads out of the folder of contents": "其路径超出内容文件夹",
+  "its path is another's": "其路径已被另一内容占用",
+  "it is not what was written": "与写入的数据不符",
   "its row repeats the id of another": "该行与另一行的 ID 相同",
   "a rule on both sides cannot be understood, so whether it changed is not known":
     "两侧都有无法识别的规则，因此无法判断其是否变化",

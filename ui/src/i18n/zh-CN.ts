@@ -152,6 +152,7 @@ export const zhCN: Dictionary = {
       verify: "回读校验",
       publish: "生成备份文件",
       extract: "取出内容",
+      read_back: "读回已写入的数据",
       compare: "比较差异",
     },
     notVerified: "未启用",

@@ -16,7 +16,7 @@ use super::tables::{self, Fingerprint, MAX_METADATA, Place, Places, ReadMetadata
 use super::tar_reader::{Flaw, FlawKind, Found, Member, Members};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::names::{members_of_content, shown};
+use crate::names::{members_of_content, members_of_other_content, shown};
 
 /// Members between two looks at whether to stop.
 const CHECK_EVERY: u64 = 1024;
@@ -148,13 +148,20 @@ impl Opened {
 
     /// The content of `file_id`: its member's name, where it is, and whether the archive holds only one of that name.
     pub(crate) fn content(&self, file_id: &str) -> Option<(String, Place, bool)> {
-        members_of_content(file_id).find_map(|name| {
-            let wanted = fingerprint(name.as_bytes());
-            let from = self.contents.partition_point(|content| content.name < wanted);
-            let mut found = self.contents[from..].iter().take_while(|content| content.name == wanted);
-            let first = found.next()?;
-            Some((name, first.place, found.next().is_none()))
-        })
+        members_of_content(file_id).find_map(|name| self.content_called(name))
+    }
+
+    /// The same where no revision may point to it.
+    pub(crate) fn any_content(&self, file_id: &str) -> Option<(String, Place, bool)> {
+        self.content(file_id).or_else(|| members_of_other_content(file_id).find_map(|name| self.content_called(name)))
+    }
+
+    fn content_called(&self, name: String) -> Option<(String, Place, bool)> {
+        let wanted = fingerprint(name.as_bytes());
+        let from = self.contents.partition_point(|content| content.name < wanted);
+        let mut found = self.contents[from..].iter().take_while(|content| content.name == wanted);
+        let first = found.next()?;
+        Some((name, first.place, found.next().is_none()))
     }
 
     /// What `metadata.json` says.

@@ -29,6 +29,15 @@ pub(super) struct Config {
     passwords: PasswordPolicy,
 }
 
+/// The settings in `text`, or what is wrong with it, without any of it.
+pub(super) fn parse(text: &str) -> Result<Table, String> {
+    // The parser's full text quotes the line, and lines of this file are secrets.
+    text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        format!("line {line}: {}", e.message())
+    })
+}
+
 impl Config {
     /// Reads the `config.toml` in `root`, if there is one.
     pub(super) fn read(root: &Path) -> Result<Self> {
@@ -50,15 +59,11 @@ impl Config {
             return Err(unusable("it is larger than 1 MiB".to_owned()));
         }
         let text = String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8".to_owned()))?;
-        // The parser's full text quotes the line, and lines of this file are secrets.
-        let table: Table = text.parse().map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            unusable(format!("line {line}: {}", e.message()))
-        })?;
+        let table = parse(&text).map_err(unusable)?;
         Ok(Self::of(&table))
     }
 
-    fn of(table: &Table) -> Self {
+    pub(super) fn of(table: &Table) -> Self {
         let text = |section: &str, key: &str| {
             let value = table.get(section)?.get(key)?.as_str()?;
             (!value.is_empty()).then(|| value.to_owned())

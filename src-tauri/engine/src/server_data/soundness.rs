@@ -64,6 +64,6 @@ impl SoundnessCheck {
 }
 
 /// Whether a line of SQLite's answer tells of damage: `*** in database main ***` is a heading.
-fn is_damage(line: &str) -> bool {
+pub(super) fn is_damage(line: &str) -> bool {
     line != "ok" && !line.starts_with("***") && !ODD_VALUES.iter().any(|odd| line.starts_with(odd))
 }

@@ -15,7 +15,7 @@ use crate::archive::tables::Place;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::Job;
-use crate::names::members_of_content;
+use crate::names::{members_of_content, members_of_other_content};
 
 /// Where a revision's content is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,36 @@ impl Archive {
         let sha256 = self.stream(&member, place, job, &mut take)?;
         let twice = (!is_single).then_some("the archive holds it twice");
         Ok(self.judge(&member, twice, revision.recorded_sha256(), place.size, sha256))
+    }
+
+    /// Where in the archive the content of that id is, whether a revision points to it or not, and its bytes.
+    pub(crate) fn place_of_content(&self, file_id: &str) -> Option<(u64, u64)> {
+        self.opened.any_content(file_id).map(|(_, place, _)| (place.at, place.size))
+    }
+
+    /// The same as [`read`](Self::read) for the content of that id, which must be there.
+    pub(crate) fn read_content(
+        &self,
+        file_id: &str,
+        recorded: Option<[u8; 32]>,
+        job: &Job,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Check> {
+        let Some((member, place, is_single)) = self.opened.any_content(file_id) else {
+            return Err(Error::ContentNotHeld { file_id: file_id.to_owned(), reason: NOT_HELD.to_owned() });
+        };
+        let sha256 = self.stream(&member, place, job, &mut take)?;
+        let twice = (!is_single).then_some("the archive holds it twice");
+        Ok(self.judge(&member, twice, recorded, place.size, sha256))
+    }
+
+    /// Why the backup does not have the content of that id; nothing where the archive has lost it.
+    pub(crate) fn never_held(&self, file_id: &str) -> Option<String> {
+        let is_promised = members_of_content(file_id)
+            .chain(members_of_other_content(file_id))
+            .any(|member| self.promises.of_member(&member).is_some());
+        let reason = self.promises.never_held(file_id).flatten().unwrap_or(NOT_HELD);
+        (!is_promised).then(|| reason.to_owned())
     }
 
     /// The SHA-256 that the manifest has for the content of `revision`.

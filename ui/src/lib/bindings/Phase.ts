@@ -3,4 +3,4 @@
 /**
  * One step of a verb, in the order in which a backup goes through them.
  */
-export type Phase = "connect" | "server_work" | "download" | "snapshot" | "survey" | "encrypt" | "verify" | "publish" | "extract" | "compare";
+export type Phase = "connect" | "server_work" | "download" | "snapshot" | "survey" | "encrypt" | "verify" | "publish" | "extract" | "read_back" | "compare";
