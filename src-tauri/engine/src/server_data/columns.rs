@@ -37,7 +37,9 @@ pub(super) struct Table {
     /// The exported columns: the first `known` in the order of the format, then those that it does not name.
     pub(super) columns: Vec<Column>,
     pub(super) known: usize,
-    /// Rows that [repeat](super::repeated) another's id.
+    /// Its rows, once they are [counted](super::extent).
+    pub(super) rows: u64,
+    /// Those of them that [repeat](super::repeated) another's id.
     pub(super) further: u64,
 }
 
@@ -164,7 +166,7 @@ impl Table {
             let key = if taken { format!("column:{name}") } else { name.clone() };
             columns.push(Column::new(&name, &key, &declared));
         }
-        Ok(Some(Self { name: known.name, rowid, columns, known: known_columns, further: 0 }))
+        Ok(Some(Self { name: known.name, rowid, columns, known: known_columns, rows: 0, further: 0 }))
     }
 
     /// The exported columns for a SELECT, each of the table called `alias`.
@@ -179,7 +181,14 @@ impl Table {
             .iter()
             .map(|(name, declared)| Column::new(name, name, declared))
             .collect();
-        Ok(Self { name: self.name, rowid: self.rowid, known: columns.len(), columns, further: self.further })
+        Ok(Self {
+            name: self.name,
+            rowid: self.rowid,
+            known: columns.len(),
+            columns,
+            rows: self.rows,
+            further: self.further,
+        })
     }
 }
 

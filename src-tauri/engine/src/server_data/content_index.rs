@@ -102,10 +102,7 @@ impl Warning {
 impl ContentIndex {
     /// Needs the pairs of [`owned`].
     pub(super) fn build(connection: &Connection, tables: &Tables) -> rusqlite::Result<Self> {
-        let files = connection.query_row(&format!("SELECT count(*) FROM {}", tables.files.name), [], |row| {
-            let count: i64 = row.get(0)?;
-            Ok(usize::try_from(count).unwrap_or_default())
-        })?;
+        let files = usize::try_from(tables.files.rows).unwrap_or_default();
         let Tables { files: table, revisions, .. } = tables;
         // CROSS JOIN keeps SQLite from going another way: by the documents' order revisions lie side by side.
         let query = format!(

@@ -13,6 +13,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
@@ -289,6 +290,7 @@ impl Copy<'_> {
     fn copy_companion(&mut self, suffix: &str) -> Result<()> {
         let path = self.files.beside(suffix);
         match open_unlinked(&path) {
+            Ok(file) if suffix == JOURNAL && !is_hot(&file).map_err(|e| Error::io("read", &path, e))? => Ok(()),
             Ok(file) => self.copy_file(&file, &self.folder.beside_database(suffix)).map(drop),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", path, error)),
@@ -351,6 +353,13 @@ impl Copy<'_> {
     fn wait(&self, deadline: Instant) -> Result<()> {
         wait(deadline, self.files, self.job)
     }
+}
+
+/// Whether SQLite would roll back by this journal. One that it only has at hand, or did not finish to begin, is empty or begins
+/// with zeros.
+fn is_hot(journal: &File) -> io::Result<bool> {
+    let mut first = [0];
+    Ok(journal.read_at(&mut first, 0)? > 0 && first != [0])
 }
 
 /// The error that SQLite's refusal to write the copy, of about `size` bytes, is.

@@ -28,6 +28,7 @@ mod content_index;
 mod contents;
 mod copy;
 mod draft;
+mod extent;
 mod home;
 mod json;
 mod live;

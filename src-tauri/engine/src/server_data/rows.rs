@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows, Statement};
+use rusqlite::{Connection, Row};
 
-use super::columns::{Column, Kind, Table, Tables};
+use super::columns::{Column, Table, Tables};
 use super::content_index::{ContentIndex, Order, WhichContents};
 use super::json;
 use super::owned;
@@ -20,10 +20,14 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::warning::{Warning, WarningCode};
 
-/// Bytes that are gathered before they are written.
-const FLUSH: usize = 64 * 1024;
-/// Rows between two looks at whether to stop.
-const CHECK_EVERY: u32 = 256;
+mod array;
+mod belongings;
+mod orphans;
+
+use array::{Array, Object};
+use belongings::{Belongings, OpenBelongings};
+use orphans::Orphans;
+
 /// Warnings that are kept.
 const MAX_WARNINGS: usize = 1000;
 
@@ -342,207 +346,4 @@ impl From<Error> for Failure {
 
 fn select_by_rowid(table: &Table) -> String {
     format!("SELECT {} FROM {} t WHERE t.{} = ?1", table.select_list("t"), table.name, table.rowid)
-}
-
-/// What belongs to the objects of another table.
-struct Belongings<'c, 'a> {
-    table: &'a Table,
-    pairs: Statement<'c>,
-    fetch: Statement<'c>,
-}
-
-impl<'c, 'a> Belongings<'c, 'a> {
-    fn of(connection: &'c Connection, table: &'a Table) -> rusqlite::Result<Self> {
-        let pairs = format!("SELECT owner, item FROM {} WHERE owner IS NOT NULL ORDER BY rowid", owned::pairs(table));
-        Ok(Self { table, pairs: connection.prepare(&pairs)?, fetch: connection.prepare(&select_by_rowid(table))? })
-    }
-
-    fn open(&mut self) -> rusqlite::Result<OpenBelongings<'_, 'c>> {
-        let mut rows = self.pairs.query([])?;
-        let next = OpenBelongings::advance(&mut rows)?;
-        Ok(OpenBelongings { table: self.table, rows, next, fetch: &mut self.fetch })
-    }
-}
-
-struct OpenBelongings<'s, 'c> {
-    table: &'s Table,
-    rows: Rows<'s>,
-    /// The owner's row and the row of what belongs to it.
-    next: Option<(i64, i64)>,
-    fetch: &'s mut Statement<'c>,
-}
-
-impl OpenBelongings<'_, '_> {
-    fn advance(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(i64, i64)>> {
-        rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
-    }
-
-    /// The next row that belongs to `owner`, which must not go backwards.
-    fn next_of(&mut self, owner: i64) -> rusqlite::Result<Option<i64>> {
-        match self.next {
-            Some((next_owner, rowid)) if next_owner == owner => {
-                self.next = Self::advance(&mut self.rows)?;
-                Ok(Some(rowid))
-            }
-            _ => Ok(None),
-        }
-    }
-}
-
-/// The object of `orphans.json` on its way out.
-struct Orphans<'a> {
-    snapshot: &'a Snapshot,
-    connection: &'a Connection,
-    out: &'a mut dyn Write,
-    job: &'a Job,
-    is_first: bool,
-}
-
-impl Orphans<'_> {
-    fn begin(&mut self) -> Result<(), Failure> {
-        self.put(b"{")
-    }
-
-    /// The rows of `table` whose numbers `query` gives.
-    fn table(&mut self, table: &Table, query: &str) -> Result<(), Failure> {
-        let mut statement = self.connection.prepare(query)?;
-        self.rows(table, statement.query_map([], |row| row.get(0))?)
-    }
-
-    fn rows(&mut self, table: &Table, rowids: impl Iterator<Item = rusqlite::Result<i64>>) -> Result<(), Failure> {
-        let mut rowids = rowids.peekable();
-        if rowids.peek().is_none() {
-            return Ok(());
-        }
-        let table = table.with_owner(self.connection)?;
-        let mut fetch = self.connection.prepare(&select_by_rowid(&table))?;
-        self.put(if self.is_first { b"\n  " } else { b",\n  " })?;
-        self.is_first = false;
-        self.put(format!("\"{}\": ", table.name).as_bytes())?;
-        let mut array = Array::begin(&mut *self.out, self.job, 2);
-        for rowid in rowids {
-            let rowid = rowid?;
-            let mut found = fetch.query([rowid])?;
-            if let Some(row) = found.next()? {
-                self.snapshot.write_row(&mut array, &table, rowid, row, 0)?;
-            }
-        }
-        array.finish()
-    }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        self.put(if self.is_first { b"}" } else { b"\n}" })
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.out.write_all(bytes).map_err(Failure::Output)
-    }
-}
-
-/// An array on its way out, a piece at a time.
-struct Array<'o, 'j> {
-    out: &'o mut dyn Write,
-    job: &'j Job,
-    buffer: Vec<u8>,
-    indent: usize,
-    elements: u32,
-}
-
-impl<'o, 'j> Array<'o, 'j> {
-    fn begin(out: &'o mut dyn Write, job: &'j Job, indent: usize) -> Self {
-        let mut buffer = Vec::with_capacity(FLUSH + 4096);
-        buffer.push(b'[');
-        Self { out, job, buffer, indent, elements: 0 }
-    }
-
-    fn next_element(&mut self) -> Result<(), Failure> {
-        if self.elements.is_multiple_of(CHECK_EVERY) {
-            self.job.check()?;
-        }
-        if self.elements > 0 {
-            self.buffer.push(b',');
-        }
-        self.elements = self.elements.wrapping_add(1).max(1);
-        if self.buffer.len() >= FLUSH {
-            self.out.write_all(&self.buffer).map_err(Failure::Output)?;
-            self.buffer.clear();
-        }
-        json::push_line(&mut self.buffer, self.indent + 2);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), Failure> {
-        if self.elements > 0 {
-            json::push_line(&mut self.buffer, self.indent);
-        }
-        self.buffer.push(b']');
-        self.out.write_all(&self.buffer).map_err(Failure::Output)
-    }
-}
-
-/// An object, key by key.
-struct Object<'b> {
-    buffer: &'b mut Vec<u8>,
-    indent: usize,
-    is_empty: bool,
-}
-
-impl<'b> Object<'b> {
-    fn begin(buffer: &'b mut Vec<u8>, indent: usize) -> Self {
-        buffer.push(b'{');
-        Self { buffer, indent, is_empty: true }
-    }
-
-    fn key(&mut self, key: &[u8]) {
-        if !self.is_empty {
-            self.buffer.push(b',');
-        }
-        self.is_empty = false;
-        json::push_line(self.buffer, self.indent + 2);
-        self.buffer.extend_from_slice(key);
-    }
-
-    /// The values of `row` from its column `first` on.
-    fn columns(
-        &mut self,
-        row: &Row<'_>,
-        columns: &[Column],
-        first: usize,
-        not_utf8: &dyn Fn(&Column),
-    ) -> rusqlite::Result<()> {
-        for (index, column) in columns.iter().enumerate() {
-            self.key(&column.key);
-            let value = row.get_ref(first + index)?;
-            if !push_value(self.buffer, value, column.kind, self.indent + 2) {
-                not_utf8(column);
-            }
-        }
-        Ok(())
-    }
-
-    fn end(self) {
-        if !self.is_empty {
-            json::push_line(self.buffer, self.indent);
-        }
-        self.buffer.push(b'}');
-    }
-}
-
-/// `false` for a text that is not UTF-8.
-fn push_value(buffer: &mut Vec<u8>, value: ValueRef<'_>, kind: Kind, indent: usize) -> bool {
-    match value {
-        ValueRef::Null => buffer.extend_from_slice(b"null"),
-        ValueRef::Integer(value @ (0 | 1)) if kind == Kind::Boolean => {
-            buffer.extend_from_slice(if value == 1 { b"true" } else { b"false" });
-        }
-        ValueRef::Integer(value) => json::push_integer(buffer, value),
-        ValueRef::Real(value) => json::push_float(buffer, value),
-        ValueRef::Blob(bytes) => json::push_blob(buffer, bytes, indent),
-        ValueRef::Text(bytes) => {
-            let is_embedded = kind == Kind::Json
-                && std::str::from_utf8(bytes).is_ok_and(|text| json::push_embedded(buffer, text, indent));
-            return is_embedded || json::push_text(buffer, bytes);
-        }
-    }
-    true
 }

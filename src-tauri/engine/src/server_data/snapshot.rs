@@ -11,6 +11,7 @@ use super::columns::Tables;
 use super::content_index::{ContentIndex, WhichContents};
 use super::contents::OpenContent;
 use super::copy::{open_connection, sqlite_error};
+use super::extent;
 use super::owned;
 use super::private_folder::PrivateFolder;
 use super::repeated;
@@ -130,10 +131,11 @@ impl Snapshot {
         drop(folder);
 
         let mut tables = Tables::of(&connection, &source)?;
+        extent::measure(&connection, &mut tables, size, &source)?;
         repeated::set_aside(&connection, &mut tables).map_err(failed)?;
         owned::pair_up(&connection, &tables).map_err(failed)?;
         let contents = ContentIndex::build(&connection, &tables).map_err(failed)?;
-        let objects = Objects::count(&connection, &tables).map_err(failed)?;
+        let objects = Objects::count(&connection, &tables, size).map_err(failed)?;
         let alembic_version = alembic_version(&connection).map_err(failed)?;
         let warnings = Warnings::default();
         let snapshot = Self {
@@ -156,27 +158,24 @@ impl Snapshot {
 }
 
 impl Objects {
-    fn count(connection: &Connection, tables: &Tables) -> rusqlite::Result<Self> {
-        let count = |table: &str| -> rusqlite::Result<u64> {
-            let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-            Ok(rows.unsigned_abs())
-        };
+    fn count(connection: &Connection, tables: &Tables, size: u64) -> rusqlite::Result<Self> {
         let has_users = connection.query_row(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'users')",
             [],
             |row| row.get(0),
         )?;
+        // A backup of a server whose users cannot be read is better than none; [`SoundnessCheck`] tells of it.
+        let users = if has_users { extent::rows_of(connection, "users", size).or_else(none_if_damaged)? } else { None };
         Ok(Self {
-            documents: count(tables.documents.name)? - tables.documents.further,
-            folders: count(tables.folders.name)? - tables.folders.further,
-            // A backup of a server whose users cannot be read is better than none; [`SoundnessCheck`] tells of it.
-            users: if has_users { count("users").or_else(none_if_damaged)? } else { 0 },
+            documents: tables.documents.rows - tables.documents.further,
+            folders: tables.folders.rows - tables.folders.further,
+            users: users.unwrap_or_default(),
         })
     }
 }
 
-fn none_if_damaged(error: rusqlite::Error) -> rusqlite::Result<u64> {
-    if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) { Ok(0) } else { Err(error) }
+fn none_if_damaged(error: rusqlite::Error) -> rusqlite::Result<Option<u64>> {
+    if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) { Ok(None) } else { Err(error) }
 }
 
 fn schema_sha256(connection: &Connection) -> rusqlite::Result<String> {

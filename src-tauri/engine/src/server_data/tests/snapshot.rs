@@ -173,6 +173,80 @@ sys.stdin.read()
 }
 
 #[test]
+fn a_journal_that_rolls_nothing_back_is_no_hindrance() {
+    // As `journal_mode` truncate and persist leave it, and a crash before the journal was begun.
+    for journal in [&b""[..], &[0; 28], &[0; 4096]] {
+        let server = Server::with("INSERT INTO folders VALUES ('f', 'F', 1, NULL)");
+        fs::write(server.path("app.db-journal"), journal).expect("a journal");
+        let before = fingerprint(&server.root);
+        let snapshot = server.snapshot();
+        assert_eq!(folders_of(&snapshot), 1);
+        let (_scratch, _copy) = reopened(&snapshot);
+        assert_eq!(fingerprint(&server.root), before);
+    }
+}
+
+#[test]
+fn rows_that_an_index_and_its_table_do_not_agree_on_are_damage_and_not_left_out() {
+    let lost = "CREATE TABLE spare (id TEXT); INSERT INTO folders VALUES ('f', 'F', 1, NULL); PRAGMA writable_schema = ON; \
+                UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'spare') \
+                WHERE name = 'folders'";
+    let refused = refusal(&Server::with(lost));
+    assert_eq!(refused.code(), Code::DatabaseDamaged);
+    assert!(refused.to_string().contains("the table folders has 0 rows, and an index of it 1"), "{refused}");
+}
+
+#[test]
+fn pages_that_lead_on_without_end_are_damage() {
+    const FAN: usize = 300;
+    for table in ["documents", "folders", "files"] {
+        for name in [table.to_owned(), format!("sqlite_autoindex_{table}_1")] {
+            let server = Server::with(
+                "INSERT INTO folders VALUES ('f', 'F', 1, NULL); INSERT INTO documents VALUES ('d', 'D', 1, 'f'); \
+                 INSERT INTO files VALUES ('c', NULL, 'content/c', 1, 1)",
+            );
+            let root: u32 = Connection::open(server.path("app.db"))
+                .and_then(|c| {
+                    c.query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?", [&name], |row| row.get(0))
+                })
+                .expect("its root");
+            let mut pages = fs::read(server.path("app.db")).expect("the database");
+            let size = usize::from(u16::from_be_bytes([pages[16], pages[17]]));
+            let first_new = (pages.len() / size) as u32 + 1;
+            let at = (root as usize - 1) * size;
+            let is_index = pages[at] == 10;
+            let leaf = pages[at..at + size].to_vec();
+            // Each page leads three hundred times to the next one.
+            let interior = |child: u32| {
+                let mut page = vec![0; size];
+                let mut cell = child.to_be_bytes().to_vec();
+                cell.extend_from_slice(if is_index { &[3, 2, 1, 9] } else { &[1] });
+                page[0] = if is_index { 2 } else { 5 };
+                page[3..5].copy_from_slice(&(FAN as u16).to_be_bytes());
+                page[8..12].copy_from_slice(&child.to_be_bytes());
+                for n in 0..FAN {
+                    let cell_at = size - (n + 1) * cell.len();
+                    page[cell_at..cell_at + cell.len()].copy_from_slice(&cell);
+                    page[12 + 2 * n..14 + 2 * n].copy_from_slice(&(cell_at as u16).to_be_bytes());
+                }
+                page[5..7].copy_from_slice(&((size - FAN * cell.len()) as u16).to_be_bytes());
+                page
+            };
+            pages[at..at + size].copy_from_slice(&interior(first_new));
+            for level in 1..=8 {
+                pages.extend(interior(first_new + level));
+            }
+            pages.extend(leaf);
+            let count = (pages.len() / size) as u32;
+            pages[28..32].copy_from_slice(&count.to_be_bytes());
+            fs::write(server.path("app.db"), pages).expect("the database");
+            let refused = refusal(&server);
+            assert!(refused.to_string().contains(&format!("the table {table} has no end")), "{name}: {refused}");
+        }
+    }
+}
+
+#[test]
 fn a_wal_left_by_a_crash_is_merged_in_the_copy_with_and_without_its_shm() {
     for keep_shm in [true, false] {
         let server = Server::bare(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"));
