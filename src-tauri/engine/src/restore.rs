@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 use ts_rs::TS;
 
 use crate::error::{Error, Result};
-use crate::hex;
 use crate::job::{Job, Phase};
 use crate::server_data::{FilePath, Home, Homes, Mended, RestoredDatabase};
 use crate::tree::{Archive, OnDamage};
@@ -287,7 +286,7 @@ impl Plan {
             job.check()
         })?;
         drop(file);
-        written.push((home.database.clone(), digest.finalize().into()));
+        written.push((&home.database, digest.finalize().into()));
         staging.sync()?;
         if !options.no_verify {
             read_back(&staging, &written, job)?;
@@ -298,8 +297,8 @@ impl Plan {
     }
 }
 
-/// A file that was written, and its SHA-256.
-type Written = (String, [u8; 32]);
+/// The place of a file that was written, and its SHA-256.
+type Written<'c> = (&'c str, [u8; 32]);
 
 fn write_own_files(
     archive: &Archive,
@@ -363,19 +362,17 @@ fn read_config(archive: &Archive, job: &Job) -> Result<Option<String>> {
 }
 
 /// Writes a content, and says where and what; nothing where it is damaged and nobody wants it so.
-fn write_content(
+fn write_content<'c>(
     archive: &Archive,
     staging: &mut Staging,
-    content: &Content,
+    content: &'c Content,
     restored: &mut Restored,
     job: &Job,
-) -> Result<Option<Written>> {
+) -> Result<Option<Written<'c>>> {
     let Content { file: row, place, .. } = content;
     job.item(Some(place.clone()));
     let mut file = staging.create(place)?;
-    let mut recorded = [0; 32];
-    let has_recorded = row.sha256.as_deref().is_some_and(|sha256| hex::decode_into(sha256, &mut recorded));
-    let check = archive.read_content(&row.id, has_recorded.then_some(recorded), job, |bytes| {
+    let check = archive.read_content(&row.id, row.sha256, job, |bytes| {
         file.write_all(bytes).map_err(|e| Error::io("write", restored.data_dir.join(place), e))?;
         job.advance(bytes.len() as u64)
     });
@@ -393,15 +390,15 @@ fn write_content(
         Some(problem) => restored.note_damaged(&row.id, problem),
         None => restored.server_differs += u64::from(check.server_differs),
     }
-    Ok(Some((place.clone(), check.sha256)))
+    Ok(Some((place, check.sha256)))
 }
 
 /// Reads everything that was written, and compares it with what came out of the archive.
-fn read_back(staging: &Staging, written: &[Written], job: &Job) -> Result<()> {
+fn read_back(staging: &Staging, written: &[Written<'_>], job: &Job) -> Result<()> {
     job.phase(Phase::ReadBack, None, Some(written.len() as u64))?;
     let mut piece = vec![0; PIECE];
     for (place, expected) in written {
-        job.item(Some(place.clone()));
+        job.item(Some((*place).to_owned()));
         let mut file = staging.open(place)?;
         // From the disk, and not from what the system remembers of it.
         let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);

@@ -1,6 +1,7 @@
 //! Where everything goes in a new data directory. What an archive says about that is hostile until it is found harmless.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use serde::Serialize;
 use toml::{Table, Value};
@@ -30,8 +31,25 @@ pub struct Mended {
 /// Places of a new data directory, relative to it with `/` between the parts; each is given once.
 #[derive(Debug, Default)]
 pub(crate) struct Homes {
-    files: HashSet<String>,
-    folders: HashSet<String>,
+    files: Marks,
+    folders: Marks,
+}
+
+/// Paths, by their hashes with keys that nobody knows: there may be millions.
+#[derive(Debug, Default)]
+struct Marks {
+    keys: RandomState,
+    marks: HashSet<u64>,
+}
+
+impl Marks {
+    fn add(&mut self, path: &str) {
+        self.marks.insert(self.keys.hash_one(path));
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.marks.contains(&self.keys.hash_one(path))
+    }
 }
 
 /// Where the server's own files go.
@@ -111,11 +129,12 @@ impl Homes {
     /// Takes the place, unless it is taken, or is a folder of something, or would lie in a file.
     fn take(&mut self, path: &str) -> bool {
         let above = || path.match_indices('/').map(|(at, _)| &path[..at]);
-        if self.files.contains(path) || self.folders.contains(path) || above().any(|above| self.files.contains(above)) {
+        if self.files.has(path) || self.folders.has(path) || above().any(|above| self.files.has(above)) {
             return false;
         }
-        self.folders.extend(above().map(str::to_owned));
-        self.files.insert(path.to_owned())
+        above().for_each(|above| self.folders.add(above));
+        self.files.add(path);
+        true
     }
 }
 

@@ -13,6 +13,7 @@ use super::private_folder::{PrivateFolder, Room};
 use super::rows::text_of;
 use super::soundness::is_damage;
 use crate::error::{Error, Result};
+use crate::hex;
 
 /// Bytes beside the database's own that must be free: for its journal.
 const SPARE: u64 = 16 * 1024 * 1024;
@@ -36,7 +37,8 @@ pub(crate) struct FilePath {
     pub(crate) row: i64,
     pub(crate) id: String,
     pub(crate) path: String,
-    pub(crate) sha256: Option<String>,
+    /// As the server recorded it.
+    pub(crate) sha256: Option<[u8; 32]>,
 }
 
 /// What SQLite says of the database as a whole.
@@ -85,7 +87,7 @@ impl RestoredDatabase {
                     row: row.get(0)?,
                     id: text_of(row.get_ref(1)?),
                     path: text_of(row.get_ref(2)?),
-                    sha256: Some(text_of(row.get_ref(3)?)).filter(|sha256| !sha256.is_empty()),
+                    sha256: sha256_of(&text_of(row.get_ref(3)?)),
                 })
             })?;
             rows.collect()
@@ -186,4 +188,10 @@ impl RestoredDatabase {
     fn asking<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         ask(&self.connection).map_err(|error| sqlite_error(&self.named, error))
     }
+}
+
+/// A digest as servers record it: in hex, of either case.
+fn sha256_of(text: &str) -> Option<[u8; 32]> {
+    let mut sha256 = [0; 32];
+    hex::decode_into(text, &mut sha256).then_some(sha256)
 }
