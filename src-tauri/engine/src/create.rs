@@ -300,6 +300,12 @@ fn check_disks(source: &ServerData, destination: &Destination, options: &Options
     Ok(same_disk)
 }
 
+/// Tries whether a backup could be written, and leaves nothing there.
+pub(crate) fn check_destination(source: &ServerData, destination: &Destination, options: &Options) -> Result<()> {
+    check_disks(source, destination, options)?;
+    claim_names(source, destination, options, unix_now()).map(drop)
+}
+
 /// Claims the two names. What root writes into the server's own `content/backups` is given to that folder's owner, so
 /// that the server can read and remove it.
 fn claim_names(source: &ServerData, destination: &Destination, options: &Options, created_at: f64) -> Result<Claim> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::served::{Ground, PASSWORD, Served, Writer, request, run};
+use super::served::{Ground, PASSWORD, Served, Writer, program, request, run};
 
 #[test]
 fn the_example_client_of_the_feature_makes_a_backup() {
@@ -77,6 +77,11 @@ async fn a_name_is_a_name_and_what_is_there_is_not_overwritten() {
         assert_eq!((&answer["code"], &answer["message"]), (&json!(400), &json!("Failed to generate backup")), "{name}");
         assert!(answer["data"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
     }
+    let log = fs::read_to_string(served.state().join("audit.log")).unwrap();
+    let reasons: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reasons: Vec<_> = reasons.iter().filter(|entry| entry["code"] == 400).map(|entry| &entry["result"]).collect();
+    assert_eq!(reasons.len(), 9);
+    assert!(!reasons.contains(&&json!("Failed to generate backup")), "the operator knows why: {reasons:?}");
     assert_eq!(served.backups(), ["taken.cfms.enc", "taken.key"]);
     assert_eq!(fs::read(served.root.join("content/backups/taken.cfms.enc")).unwrap(), before);
     assert!(!served.beside("elsewhere.cfms.enc").exists() && !served.root.join("content/x.cfms.enc").exists());
@@ -94,17 +99,40 @@ async fn another_folder_for_backups_is_told_as_it_is() {
     assert!(client.download(&user, "b", "key", 0).await.is_ok());
 }
 
+#[test]
+fn a_folder_for_backups_that_cannot_be_written_is_told_at_the_start() {
+    let ground = Ground::new();
+    let in_the_way = ground.root.parent().unwrap().join("a-file");
+    fs::write(&in_the_way, "").unwrap();
+    for folder in ["/proc/nope", "/proc", in_the_way.to_str().unwrap()] {
+        // An agent that starts all the same is ended, so that the test is, too.
+        let mut command = Command::new("timeout");
+        command
+            .args(["20", program(), "serve", "--listen", "127.0.0.1:0", "--backup-dir", folder, "--data-dir"])
+            .arg(&ground.root);
+        command.arg("--state-dir").arg(ground.root.parent().unwrap().join("state"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{folder}: {output:?}");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(folder) && !said.contains("listens on"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_done_is_a_500_with_the_reason() {
-    let ground = Ground::new();
-    let folder = ground.root.join("content/backups");
+    let served = Ground::new().serve(&[]);
+    let folder = served.root.join("content/backups");
+    assert!(!folder.exists(), "what was tried at the start is gone");
     fs::write(&folder, "a file in the way").unwrap();
-    let served = ground.serve(&[]);
     let (mut client, user) = served.sign_in("admin").await;
     let answer = client.ask_as(&user, "generate_backup", json!({ "backup_name": "b" })).await;
     assert_eq!((&answer["code"], &answer["message"]), (&json!(500), &json!("Failed to generate backup")), "{answer}");
     let told = answer["data"]["error"].as_str().unwrap();
     assert!(told.starts_with("./content/backups ") && !told.contains(served.root.to_str().unwrap()), "{answer}");
+    let log = fs::read_to_string(served.state().join("audit.log")).unwrap();
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["action"], &last["code"]), (&json!("generate_backup"), &json!(500)), "{last}");
+    assert!(last["result"].as_str().unwrap().starts_with(folder.to_str().unwrap()), "the operator knows why: {last}");
 
     let ground = Ground::new();
     fs::remove_dir_all(ground.root.join("content/files")).unwrap();

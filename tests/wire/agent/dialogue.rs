@@ -36,6 +36,11 @@ async fn what_is_asked_wrongly_is_refused_as_servers_do_it() {
         (json!({ "data": {} }).to_string(), 400, None, json!({})),
         (json!({ "action": 5 }).to_string(), 400, None, json!({})),
         (json!([1, 2]).to_string(), 400, None, json!({})),
+        // JSON all the same: so Python writes what it read of a name that is no Unicode.
+        (r#"{"action": "server_info", "data": {"x": "\ud800"}}"#.to_owned(), 400, None, json!({})),
+        (r#"{"action": "\udfff"}"#.to_owned(), 400, None, json!({})),
+        (r#"{"action": "server_info", "data": 1e999}"#.to_owned(), 400, None, json!({})),
+        ("[".repeat(200) + &"]".repeat(200), 400, None, json!({})),
         (json!({ "action": "generate_backup", "data": {} }).to_string(), 401, None, json!({})),
         (json!({ "action": "generate_backup", "username": "admin" }).to_string(), 401, None, json!({})),
         (json!({ "action": "generate_backup", "token": "x" }).to_string(), 401, None, json!({})),
@@ -106,6 +111,8 @@ async fn what_is_no_message_ends_the_conversation_as_servers_end_it() {
     for (text, code) in [
         ("ready".to_owned(), CloseCode::Normal),
         (String::new(), CloseCode::Normal),
+        (r#"{"action": "\ud80"}"#.to_owned(), CloseCode::Normal),
+        (r#"{"action": "\ud800"} x"#.to_owned(), CloseCode::Normal),
         (deep, CloseCode::Normal),
         (format!("{{\"action\": \"{}\"}}", "x".repeat(1024 * 1024)), CloseCode::Size),
     ] {

@@ -18,20 +18,26 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::served::{Ground, Served};
+use super::served::{Client, Ground, PASSWORD, Served, User};
 
 #[tokio::test]
-async fn while_the_server_is_locked_down_only_who_may_bypass_that_acts() {
+async fn while_the_server_is_locked_down_only_who_may_bypass_that_enters_and_acts() {
     for is_later in [false, true] {
-        let server = Scripted::new(is_later, Mood::LockedDown(true)).await;
+        let server = Scripted::new(is_later, Mood::LockedDown(false)).await;
         let served = beside(server.address.port());
         let (mut client, guest) = served.sign_in("guest").await;
+        *server.mood.lock().unwrap() = Mood::LockedDown(true);
+        until_refused(&mut client, &guest).await;
         assert_eq!(client.ask("server_info", json!({})).await["data"]["lockdown"], true, "later framing: {is_later}");
-        for action in ["generate_backup", "register_listener"] {
+        for action in ["generate_backup", "register_listener", "refresh_token"] {
             let answer = client.ask_as(&guest, action, json!({})).await;
             assert_eq!((&answer["code"], &answer["message"]), (&json!(999), &json!("lockdown")), "{action}: {answer}");
         }
-        assert_eq!(client.ask_as(&guest, "refresh_token", json!({})).await["code"], 200);
+        let mut newcomer = served.connect().await;
+        let answer = newcomer.login("guest", PASSWORD).await;
+        assert_eq!((&answer["code"], &answer["message"]), (&json!(999), &json!("lockdown")), "{answer}");
+        assert_eq!(answer["data"], json!({}), "there is no token");
+        assert_eq!(newcomer.login("guest", "wrong").await["code"], 401, "a lockdown tells no guesser anything");
         let admin = client.sign_in("admin").await;
         client.back_up(&admin, "in-need").await;
     }
@@ -54,9 +60,9 @@ async fn of_a_server_that_has_never_said_whether_it_is_locked_down_the_worse_is_
     let garbled = Scripted::new(false, Mood::Garbled).await;
     for address in [silent.local_addr().unwrap(), garbled.address] {
         let served = beside(address.port());
-        let (mut client, guest) = served.sign_in("guest").await;
-        let answer = client.ask_as(&guest, "generate_backup", json!({})).await;
-        assert_eq!(answer["code"], 500, "{answer}");
+        let mut client = served.connect().await;
+        let answer = client.login("guest", PASSWORD).await;
+        assert_eq!((&answer["code"], &answer["data"]), (&json!(500), &json!({})), "{answer}");
         assert!(answer["message"].as_str().unwrap().contains("does not say whether it is locked down"), "{answer}");
         assert_eq!(client.ask("server_info", json!({})).await["data"]["lockdown"], true);
         let admin = client.sign_in("admin").await;
@@ -67,10 +73,11 @@ async fn of_a_server_that_has_never_said_whether_it_is_locked_down_the_worse_is_
 
 #[tokio::test]
 async fn a_lockdown_holds_while_the_server_is_too_busy_to_answer_and_ends_with_it() {
-    let server = Scripted::new(false, Mood::LockedDown(true)).await;
+    let server = Scripted::new(false, Mood::LockedDown(false)).await;
     let served = beside(server.address.port());
     let (mut client, guest) = served.sign_in("guest").await;
-    assert_eq!(client.ask_as(&guest, "register_listener", json!({})).await["code"], 999);
+    *server.mood.lock().unwrap() = Mood::LockedDown(true);
+    until_refused(&mut client, &guest).await;
     *server.mood.lock().unwrap() = Mood::Silent;
     while server.unanswered.load(Ordering::Relaxed) == 0 {
         assert_eq!(client.ask_as(&guest, "register_listener", json!({})).await["code"], 999);
@@ -81,6 +88,14 @@ async fn a_lockdown_holds_while_the_server_is_too_busy_to_answer_and_ends_with_i
         assert!(begun.elapsed() < Duration::from_secs(30), "the server is gone, and its lockdown with it");
     }
     client.back_up(&guest, "b").await;
+}
+
+/// Asks until the agent knows of a lockdown: what the server has said is good for a moment.
+async fn until_refused(client: &mut Client, user: &User) {
+    let begun = Instant::now();
+    while client.ask_as(user, "refresh_token", json!({})).await["code"] != 999 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the server says that it is locked down");
+    }
 }
 
 /// An agent beside the server that listens on `port`. The guest may make backups, and nothing during a lockdown.

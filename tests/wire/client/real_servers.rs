@@ -197,6 +197,7 @@ async fn a_refusal_is_told_in_the_servers_words() {
             "exists already",
         ),
         (429, json!({}), "Too many backups", Code::ServerBusy, "Too many backups"),
+        (500, json!({"code": "server_busy"}), "Try again", Code::ServerBusy, "cannot do that now: Try again"),
         (401, json!({}), "Invalid token", Code::SessionEnded, "ended the session of admin"),
         (999, json!({}), "lockdown", Code::Lockdown, "locked down"),
         (418, json!({}), "teapot", Code::ServerRefused, "teapot (418)"),

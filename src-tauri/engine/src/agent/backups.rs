@@ -10,11 +10,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 use super::Core;
 use super::records::Owner;
-use crate::create::{Destination, Options, Outcome, Report, Scope, create};
+use crate::create::{Destination, Options, Outcome, Report, Scope, check_destination, create};
 use crate::error::{Code, Error, Result};
 use crate::job::{Canceller, Event, Job};
 use crate::names::BackupName;
 use crate::protocol::{action, code};
+use crate::server_data::ServerData;
 
 /// Events that wait for a listener; of one that is slower the oldest are dropped, which their absolute values heal.
 const WAITING_EVENTS: usize = 64;
@@ -108,6 +109,19 @@ impl Backups {
         told + rest
     }
 
+    /// Tries whether backups can be written.
+    pub(super) fn check_folder(&self, source: &ServerData) -> Result<()> {
+        check_destination(source, &self.destination(None), &self.options())
+    }
+
+    fn destination(&self, name: Option<BackupName>) -> Destination {
+        Destination { archive_dir: self.folder.clone(), key_dir: None, name }
+    }
+
+    fn options(&self) -> Options {
+        Options { scope: self.scope, ..Options::default() }
+    }
+
     fn job(&self, username: &str) -> Job {
         let (events, username) = (self.events.clone(), Arc::from(username));
         let backup = self.count.fetch_add(1, Ordering::Relaxed);
@@ -134,8 +148,7 @@ pub(super) async fn generate(
         let Turn(_running) = turn;
         let backups = &core.backups;
         let asked = name.as_ref().map(BackupName::to_string);
-        let destination = Destination { archive_dir: backups.folder.clone(), key_dir: None, name };
-        let options = Options { scope: backups.scope, ..Options::default() };
+        let (destination, options) = (backups.destination(name), backups.options());
         let report = create(&core.source, &destination, &options, &backups.job(&owner.username));
         let report = report.and_then(|report| match core.records.add(&report, &owner) {
             Ok(()) => Ok(report),

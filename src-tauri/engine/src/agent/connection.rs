@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 
 use super::backups::Progress;
-use super::dialogue::{self, Answer, Question, Reply};
+use super::dialogue::{self, Answer, Question, Reply, Unreadable};
 use super::download::{Download, Piece, pieces};
 use super::meter::Meter;
 use super::places::Place;
@@ -155,11 +155,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Some(frame) => Question::parse(frame.payload),
                 None => Question::parse(message_bytes(&message)),
             };
-            let question = question.ok_or_else(|| closing(CloseCode::Normal, "not JSON"))?;
             drop(message);
-            match stream {
-                Some(stream) => self.answer_later(stream, question).await?,
-                None => self.answer(question).await?,
+            match (question, stream) {
+                (Err(Unreadable::NotJson), _) => return Err(closing(CloseCode::Normal, "not JSON")),
+                (Err(Unreadable::Unusable), _) => self.send_reply(stream, Reply::unusable()).await?,
+                (Ok(question), Some(stream)) => self.answer_later(stream, question).await?,
+                (Ok(question), None) => self.answer(question).await?,
             }
             let idle = if self.user.is_some() { limits::IDLE_USER } else { limits::IDLE_STRANGER };
             self.deadline = Instant::now() + idle;
@@ -175,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if listens && self.progress.is_none() {
             self.progress = Some(self.core.backups.listen());
         }
-        self.send(Message::text(reply.into_text())).await?;
+        self.send_reply(None, reply).await?;
         match download {
             Some(download) => self.send_file(download).await,
             None => Ok(()),
@@ -190,9 +191,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         } else {
             Reply::refusal(code::BAD_REQUEST, OTHER_PROTOCOL)
         };
+        self.send_reply(Some(stream), reply).await
+    }
+
+    /// In the framing of the request: the later one, if that came on a stream.
+    async fn send_reply(&mut self, stream: Option<u32>, reply: Reply) -> Outcome<()> {
         let text = reply.into_text();
-        let frame = Frame { stream, kind: Kind::Conclusion, payload: text.as_bytes() };
-        self.send(Message::binary(frame.to_bytes())).await
+        let message = match stream {
+            Some(stream) => {
+                let frame = Frame { stream, kind: Kind::Conclusion, payload: text.as_bytes() };
+                Message::binary(frame.to_bytes())
+            }
+            None => Message::text(text),
+        };
+        self.send(message).await
     }
 
     async fn send_file(&mut self, download: Download) -> Outcome<()> {
@@ -363,4 +375,4 @@ fn message_bytes(message: &Message) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

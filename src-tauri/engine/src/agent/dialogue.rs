@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::backups;
@@ -33,9 +34,8 @@ const ACTIONS: [&str; 8] = [
     action::DELETE_BACKUP,
 ];
 const SUCCESS: &str = "success";
+const UNUSABLE: &str = "The request holds a text that is no Unicode, a number that is too large, or too many levels";
 const NO_SUCH_BACKUP: &str = "There is no such backup that this agent made for this user";
-const NO_LOCKDOWN: &str = "The CFMS server accepts connections but does not say whether it is locked down. Try again when it answers, \
-     or when it is stopped.";
 const NO_SET_PASSWD: &str =
     "This is a backup agent: it does not write to the server's database. Change the password on the server itself.";
 
@@ -45,6 +45,14 @@ pub(super) struct Question {
     data: Value,
     username: Option<String>,
     token: Option<Secret>,
+}
+
+/// Why a message is no question.
+pub(super) enum Unreadable {
+    /// It is no JSON.
+    NotJson,
+    /// It is, and holds what no text or number is: half of a surrogate pair, say, as other programs write it.
+    Unusable,
 }
 
 /// An answer.
@@ -70,14 +78,14 @@ pub(super) struct Answer {
 }
 
 impl Question {
-    /// Reads a message; `None` for what is no JSON.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let mut value: Value = serde_json::from_slice(text).ok()?;
+    /// Reads a message.
+    pub(super) fn parse(text: &[u8]) -> std::result::Result<Self, Unreadable> {
+        let mut value: Value = serde_json::from_slice(text).map_err(|_| Unreadable::of(text))?;
         let text = |value: &mut Value, key: &str| match value.get_mut(key).map(Value::take) {
             Some(Value::String(text)) if !text.is_empty() => Some(text),
             _ => None,
         };
-        Some(Self {
+        Ok(Self {
             action: text(&mut value, "action"),
             username: text(&mut value, "username"),
             token: text(&mut value, "token").map(Secret::from),
@@ -88,6 +96,14 @@ impl Question {
     /// Whether only what the later framing shares with this protocol is asked for.
     pub(super) fn is_server_info(&self) -> bool {
         self.action.as_deref() == Some(action::SERVER_INFO)
+    }
+}
+
+impl Unreadable {
+    fn of(text: &[u8]) -> Self {
+        // What is skipped is held to the grammar alone.
+        let is_json = std::str::from_utf8(text).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+        if is_json { Self::Unusable } else { Self::NotJson }
     }
 }
 
@@ -110,6 +126,11 @@ impl Reply {
 
     pub(super) fn refusal(code: i64, message: impl Into<String>) -> Self {
         Self::new(code, json!({}), message)
+    }
+
+    /// To JSON that cannot be read.
+    pub(super) fn unusable() -> Self {
+        Self::refusal(code::BAD_REQUEST, UNUSABLE)
     }
 
     /// What went wrong with a backup's files, for somebody who has signed in.
@@ -224,16 +245,13 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
         return Err(Reply::refusal(code::UNAUTHORIZED, "Username or token is missing"));
     };
     let account = sign_in::authenticate(core, address, username, token).await?;
-    let now = unix_now();
+    sign_in::refuse_locked_out(core, &account).await?;
     if action == action::REFRESH_TOKEN {
         shape::check(&question.data, shape::NOTHING)?;
         let user = Some(account.username.clone());
         return Ok(Answer { user, ..sign_in::refresh(core, &account).into() });
     }
-    if !rights::may_bypass_lockdown(&account, now) {
-        unlocked(core).await?;
-    }
-    let may_back_up = rights::may_back_up(&account, now);
+    let may_back_up = rights::may_back_up(&account, unix_now());
     let allowed = || if may_back_up { Ok(()) } else { Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED)) };
     let mut answer = match action {
         action::REGISTER_LISTENER => {
@@ -258,16 +276,6 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
     };
     answer.user = Some(account.username);
     Ok(answer)
-}
-
-/// Nothing, where the server is known not to be locked down.
-async fn unlocked(core: &Core) -> std::result::Result<(), Reply> {
-    match core.sign_in.lockdown().await {
-        State::Off => Ok(()),
-        State::On => Err(Reply::refusal(code::LOCKDOWN, "lockdown")),
-        // Another code, as no administrator locked anything.
-        State::Unknown => Err(Reply::refusal(code::FAILED, NO_LOCKDOWN)),
-    }
 }
 
 async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: Option<&str>) -> Answer {
@@ -308,7 +316,7 @@ fn generated(core: &Core, report: &Report) -> Reply {
 fn not_generated(core: &Core, error: &Error) -> Reply {
     let told = core.backups.told(&error.to_string());
     let data = json!({ "error": told, "code": error.code() });
-    Reply::new(backups::refusal(error), data, message::BACKUP_FAILED)
+    Reply { noted: Some(error.to_string()), ..Reply::new(backups::refusal(error), data, message::BACKUP_FAILED) }
 }
 
 async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String, Value>) -> Outcomes {

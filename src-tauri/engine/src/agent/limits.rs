@@ -31,7 +31,7 @@ pub(super) const WAITING_REQUESTS: usize = 8;
 pub(super) const HASHES: usize = 2;
 /// KiB that a hash may cost; one that costs more is not computed.
 pub(super) const HASH_KIB: u32 = 256 * 1024;
-/// How long the turn to compute a hash is waited for.
+/// How long the turn to try a password, and then to compute its hash, is waited for.
 pub(super) const HASH_WAIT: Duration = Duration::from_secs(20);
 /// When a failed login is answered, counted from the request: as servers do it, and the same for every reason.
 pub(super) const FAILED_LOGIN: Duration = Duration::from_secs(3);

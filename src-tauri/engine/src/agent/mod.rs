@@ -96,19 +96,20 @@ impl Agent {
     ///
     /// # Errors
     /// Whatever keeps it from working: a database that is none of a CFMS server, a TLS pair that is none, a folder that
-    /// another agent uses, an address that is taken.
+    /// another agent uses, one for backups that cannot be written, an address that is taken.
     pub async fn bind(source: ServerData, settings: Settings) -> Result<Self> {
         let state = claim(&settings.state_dir)?;
         let identity = tls::Identity::of(&settings.certificate, &source, &settings.state_dir)?;
-        let source = check_users(source).await?;
+        let backup_dir = settings.backup_dir.map(std::path::absolute).transpose();
+        let backup_dir = backup_dir.map_err(|e| Error::io("find", "the folder for backups", e))?;
+        let backups = backups::Backups::new(source.root(), backup_dir, settings.whole_server);
+        let (source, backups) = check(source, backups).await?;
         let unusable = |e| Error::io("listen on", settings.listen.to_string(), e);
         let listener = TcpListener::bind(settings.listen).await.map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
-        let backup_dir = settings.backup_dir.map(std::path::absolute).transpose();
-        let backup_dir = backup_dir.map_err(|e| Error::io("find", "the folder for backups", e))?;
         let core = Core {
             server_name: format!("{} (CFMS Backup agent)", source.server_name().unwrap_or("CFMS server")),
-            backups: backups::Backups::new(source.root(), backup_dir, settings.whole_server),
+            backups,
             records: records::Records::open(&settings.state_dir)?,
             downloads: Arc::new(Semaphore::new(limits::DOWNLOADS)),
             sign_in: sign_in::SignIn::new(&source, address)?,
@@ -202,11 +203,16 @@ fn claim(folder: &Path) -> Result<File> {
     }
 }
 
-/// Looks at the users once, so that what is no CFMS server is told at the start. One that holds its database locked may.
-async fn check_users(source: ServerData) -> Result<ServerData> {
-    let work = tokio::task::spawn_blocking(move || match source.look_up("") {
-        Ok(_) | Err(Error::DatabaseLocked { .. }) => Ok(source),
-        Err(error) => Err(error),
+/// Looks at the users and at the folder for backups once, so that what is no CFMS server, or cannot be written, is told at
+/// the start. A server that holds its database locked may.
+async fn check(source: ServerData, backups: backups::Backups) -> Result<(ServerData, backups::Backups)> {
+    let work = tokio::task::spawn_blocking(move || {
+        match source.look_up("") {
+            Ok(_) | Err(Error::DatabaseLocked { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        backups.check_folder(&source)?;
+        Ok((source, backups))
     });
     work.await.unwrap_or(Err(Error::Cancelled))
 }

@@ -31,6 +31,16 @@ impl Passwords {
         Self { turns: Turns::new(limits::HASHES) }
     }
 
+    /// Everything that there is to take, as many logins would.
+    #[cfg(test)]
+    pub(super) async fn take_all_turns(&self) -> Vec<super::turns::Turn> {
+        let mut all = Vec::new();
+        for _ in 0..limits::HASHES {
+            all.extend(self.turns.take([192, 0, 2, 9].into()).await);
+        }
+        all
+    }
+
     /// Whether `password`, which came from `address`, is the one of the user that was looked up. For a user who does not
     /// exist it takes as long.
     pub(super) async fn are_right(

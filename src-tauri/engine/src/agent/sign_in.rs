@@ -8,13 +8,13 @@ use tokio::time::sleep_until;
 
 use super::dialogue::Reply;
 use super::lockdown::{Lockdown, State};
-use super::passwords::{Overloaded, Passwords};
-use super::throttle::{End, Throttle};
+use super::passwords::Passwords;
+use super::throttle::{End, NotNow, Throttle};
 use super::tokens::Tokens;
 use super::totp::Totp;
 use super::{Core, limits, rights};
 use crate::clock::unix_now;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::protocol::{Refreshed, Secret, SignedIn, code, message};
 use crate::server_data::{Account, Lookup, ServerData};
 
@@ -35,6 +35,9 @@ pub(super) struct Credentials {
 }
 
 const TOO_MANY: &str = "Too many login attempts. Please try again later.";
+const BUSY: &str = "The server is busy; try again";
+const NO_LOCKDOWN: &str = "The CFMS server accepts connections but does not say whether it is locked down. Try again when it answers, \
+     or when it is stopped.";
 const WRONG: &str = "Invalid credentials";
 const WRONG_TOKEN: &str = "Invalid user or token";
 
@@ -63,8 +66,10 @@ impl SignIn {
 /// Answers `login`.
 pub(super) async fn login(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> Reply {
     let answer_at = tokio::time::Instant::now() + limits::FAILED_LOGIN;
-    let Some(attempt) = core.sign_in.throttle.begin(address, &credentials.username).await else {
-        return Reply::refusal(code::TOO_MANY, TOO_MANY);
+    let attempt = match core.sign_in.throttle.begin(address, &credentials.username).await {
+        Ok(attempt) => attempt,
+        Err(NotNow::TooManyFailures) => return Reply::refusal(code::TOO_MANY, TOO_MANY),
+        Err(NotNow::Overloaded) => return busy(),
     };
     let (reply, end) = decide(core, address, credentials).await;
     attempt.ends(end);
@@ -86,7 +91,7 @@ async fn decide(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> 
     let account = match core.sign_in.passwords.are_right(address, password.clone(), lookup).await {
         Ok(Some(account)) => account,
         Ok(None) => return (Reply::refusal(code::UNAUTHORIZED, WRONG), End::Wrong),
-        Err(Overloaded) => return (Reply::refusal(code::TOO_MANY, TOO_MANY), End::Undecided),
+        Err(_overloaded) => return (busy(), End::Undecided),
     };
     if let Some(secret) = &account.totp_secret {
         let Some(given) = second_factor else {
@@ -101,18 +106,24 @@ async fn decide(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> 
     if account.is_disabled {
         return (Reply::refusal(code::INACTIVE, "User account is not active"), End::Wrong);
     }
-    (welcome(core, &account, &password), End::Right)
+    (welcome(core, &account, &password).await.unwrap_or_else(|refusal| refusal), End::Right)
+}
+
+/// So much is asked for that there was no turn: nobody did wrong.
+fn busy() -> Reply {
+    Reply::new(code::FAILED, json!({ "code": Code::ServerBusy }), BUSY)
 }
 
 /// The answer to somebody who is who they say.
-fn welcome(core: &Core, account: &Account, password: &Secret) -> Reply {
+async fn welcome(core: &Core, account: &Account, password: &Secret) -> std::result::Result<Reply, Reply> {
     let (policy, now) = (core.source.password_policy(), unix_now());
     if !policy.takes(password.expose()) {
-        return Reply::refusal(code::FORBIDDEN, message::PASSWORD_MUST_CHANGE);
+        return Err(Reply::refusal(code::FORBIDDEN, message::PASSWORD_MUST_CHANGE));
     }
     if account.password_changed.is_some_and(|changed| policy.is_expired(changed, now)) {
-        return Reply::refusal(code::FORBIDDEN, message::PASSWORD_EXPIRED);
+        return Err(Reply::refusal(code::FORBIDDEN, message::PASSWORD_EXPIRED));
     }
+    refuse_locked_out(core, account).await?;
     let token = core.sign_in.tokens.give(account, now);
     let data = SignedIn {
         token: token.text,
@@ -121,7 +132,20 @@ fn welcome(core: &Core, account: &Account, password: &Secret) -> Reply {
         permissions: rights::permissions(account, now).into_iter().collect(),
         groups: rights::groups(account, now).into_iter().collect(),
     };
-    Reply::of(&data, "Login successful")
+    Ok(Reply::of(&data, "Login successful"))
+}
+
+/// Nothing, where the server is known not to be locked down, or that user may act all the same.
+pub(super) async fn refuse_locked_out(core: &Core, account: &Account) -> std::result::Result<(), Reply> {
+    if rights::may_bypass_lockdown(account, unix_now()) {
+        return Ok(());
+    }
+    match core.sign_in.lockdown().await {
+        State::Off => Ok(()),
+        State::On => Err(Reply::refusal(code::LOCKDOWN, "lockdown")),
+        // Another code, as no administrator locked anything.
+        State::Unknown => Err(Reply::refusal(code::FAILED, NO_LOCKDOWN)),
+    }
 }
 
 /// Answers `refresh_token`.
@@ -156,4 +180,45 @@ pub(super) async fn look_up(core: &Arc<Core>, username: &str) -> Result<Lookup> 
     let (core, username) = (Arc::clone(core), username.to_owned());
     let work = tokio::task::spawn_blocking(move || core.source.look_up(&username));
     work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::connection::tests::core;
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    async fn attempt(core: &Arc<Core>) -> Value {
+        let (username, password) = ("admin".to_owned(), Secret::from("Harbour-2026"));
+        let reply = login(core, HERE, Credentials { username, password, second_factor: None }).await;
+        serde_json::from_str(&reply.into_text()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_that_finds_no_turn_is_told_that_the_server_is_busy_and_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let core = Arc::new(core(folder.path()));
+        let is_told_so = |answer: Value| {
+            assert_eq!((&answer["code"], &answer["data"]["code"]), (&json!(500), &json!("server_busy")), "{answer}");
+            assert_eq!(answer["message"], "The server is busy; try again");
+        };
+        let turns = core.sign_in.passwords.take_all_turns().await;
+        // More than an address may fail.
+        for _ in 0..6 {
+            let begun = tokio::time::Instant::now();
+            is_told_so(attempt(&core).await);
+            assert_eq!(begun.elapsed().as_secs(), 20, "docs/AGENT.md");
+        }
+        drop(turns);
+        let mut others = Vec::new();
+        for _ in 0..5 {
+            others.push(core.sign_in.throttle.begin(HERE, "admin").await.unwrap());
+        }
+        is_told_so(attempt(&core).await);
+        others.into_iter().for_each(|other| other.ends(End::Undecided));
+        assert_eq!(attempt(&core).await["code"], 200);
+    }
 }

@@ -45,6 +45,14 @@ pub(super) enum End {
     Undecided,
 }
 
+/// Why an attempt may not begin.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotNow {
+    TooManyFailures,
+    /// Others were under way for too long.
+    Overloaded,
+}
+
 /// Whether an attempt may begin.
 enum Gate<'a> {
     Open(Attempt<'a>),
@@ -69,20 +77,20 @@ struct Count {
 impl Throttle {
     /// Lets an attempt through, or not; those that are not do not count. While others are under way that may fail, it waits
     /// for them.
-    pub(super) async fn begin(&self, address: IpAddr, username: &str) -> Option<Attempt<'_>> {
+    pub(super) async fn begin(&self, address: IpAddr, username: &str) -> Result<Attempt<'_>, NotNow> {
         let attempt = async {
             loop {
                 let mut ended = pin!(self.ended.notified());
                 // From here on no end is missed.
                 ended.as_mut().enable();
                 match self.gate(address, username, Instant::now()) {
-                    Gate::Open(attempt) => return Some(attempt),
-                    Gate::Closed => return None,
+                    Gate::Open(attempt) => return Ok(attempt),
+                    Gate::Closed => return Err(NotNow::TooManyFailures),
                     Gate::Waiting => ended.await,
                 }
             }
         };
-        timeout(limits::HASH_WAIT, attempt).await.ok().flatten()
+        timeout(limits::HASH_WAIT, attempt).await.unwrap_or(Err(NotNow::Overloaded))
     }
 
     fn gate(&self, address: IpAddr, username: &str, now: Instant) -> Gate<'_> {
@@ -212,7 +220,7 @@ mod tests {
         }
         throttle.begin(HERE, "admin").await.expect("it is one of ten failures so far").ends(End::Right);
         let _ = (0..20).filter(|n| fail(&throttle, HERE, &format!("more{n}"), now)).count();
-        assert!(throttle.begin(HERE, "admin").await.is_none());
+        assert!(throttle.begin(HERE, "admin").await.is_err_and(|reason| reason == NotNow::TooManyFailures));
     }
 
     #[tokio::test(start_paused = true)]
@@ -226,7 +234,7 @@ mod tests {
             let others = futures_util::future::join_all((0..95).map(|_| async {
                 let attempt = throttle.begin(HERE, "admin").await;
                 tokio::task::yield_now().await;
-                attempt.map(|attempt| attempt.ends(end)).is_some()
+                attempt.map(|attempt| attempt.ends(end)).is_ok()
             }));
             let ending = async {
                 tokio::task::yield_now().await;

@@ -163,10 +163,10 @@ impl Remote {
     }
 }
 
-/// Whether something of that name, or another backup, is in the way.
+/// Whether something of that name, another backup, or what others ask for is in the way.
 fn is_in_the_way(response: &Response) -> bool {
     let code = response.data.get("code").and_then(|code| code.as_str());
-    code.is_some_and(|code| ["source_busy", "already_exists", "name_busy"].contains(&code))
+    code.is_some_and(|code| ["source_busy", "already_exists", "name_busy", "server_busy"].contains(&code))
 }
 
 /// Getting a broken line back.

@@ -1,5 +1,6 @@
 //! The clocks of a connection, on a simulated clock.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,22 +21,38 @@ struct Line {
     _folder: TempDir,
 }
 
-async fn line() -> Line {
-    let folder = tempfile::tempdir().unwrap();
-    let database = rusqlite::Connection::open(folder.path().join("app.db")).unwrap();
-    database.execute_batch("CREATE TABLE users (username TEXT, pass_hash TEXT)").unwrap();
-    let source = ServerData::open(folder.path()).unwrap();
+/// What an agent for a server in `folder` has, of which admin is the only user.
+pub(in super::super) fn core(folder: &Path) -> Core {
+    let database = rusqlite::Connection::open(folder.join("app.db")).unwrap();
+    // printf 'Harbour-2026salt' | sha256sum
+    let hash = "f65f73e06a59ab70ee9064bc7a97050f8b4b3dcee700bba0e9240e4ca16e7af1";
+    database
+        .execute_batch(&format!(
+            "CREATE TABLE users (username TEXT, pass_hash TEXT, salt TEXT);
+             INSERT INTO users VALUES ('admin', '{hash}', 'salt');
+             CREATE TABLE user_groups (group_name TEXT);
+             CREATE TABLE user_memberships (username TEXT, group_name TEXT, start_time REAL, end_time REAL);
+             CREATE TABLE user_permissions (username TEXT, permission TEXT, granted, start_time REAL, end_time REAL);
+             CREATE TABLE group_permissions (group_name TEXT, permission TEXT, granted, start_time REAL, end_time REAL);"
+        ))
+        .unwrap();
+    let source = ServerData::open(folder).unwrap();
     // On the server's own port, so that nobody is asked about a lockdown.
     let sign_in = sign_in::SignIn::new(&source, ([127, 0, 0, 1], 5104).into()).unwrap();
-    let core = Core {
+    Core {
         server_name: "Test".to_owned(),
         backups: backups::Backups::new(source.root(), None, false),
-        records: records::Records::open(folder.path()).unwrap(),
+        records: records::Records::open(folder).unwrap(),
         downloads: Arc::new(tokio::sync::Semaphore::new(1)),
         sign_in,
-        audit: audit::Audit::open(folder.path(), Box::new(|_| ())).unwrap(),
+        audit: audit::Audit::open(folder, Box::new(|_| ())).unwrap(),
         source,
-    };
+    }
+}
+
+async fn line() -> Line {
+    let folder = tempfile::tempdir().unwrap();
+    let core = core(folder.path());
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     let theirs = Meter::new(theirs, limits::STRANGERS_MESSAGE);
