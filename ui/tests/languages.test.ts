@@ -107,7 +107,14 @@ const NEVER_SHOWN = new Set([
 ]);
 
 /** Sentences that the engine makes of others. */
-const COMPOSED = ["{} (and one more finding)", "{} (and {} more findings)", "line {}: {}", "the column {}.{}", "its JSON"];
+const COMPOSED = [
+  "{} (and one more finding)",
+  "{} (and {} more findings)",
+  "{} (“{}”)",
+  "line {}: {}",
+  "the column {}.{}",
+  "its JSON",
+];
 
 const sources = ["../src/", "../src/views/", "../src/components/", "../src/lib/"].flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder))

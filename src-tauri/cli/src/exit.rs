@@ -44,7 +44,7 @@ pub(crate) const TABLE: [(Exit, &str); 13] = [
     (Exit::WrongKey, "the key is not this archive's, or is no key"),
     (Exit::Damaged, "the archive is damaged or cut off"),
     (Exit::Untrusted, "the server's certificate is not known, or is another than before"),
-    (Exit::Credentials, "the server does not take user name, password or second factor"),
+    (Exit::Credentials, "the server does not take user name, password or second factor, or lets nobody in from here"),
     (Exit::Incomplete, "the backup is written, but all contents, or at least ten and 5 %, are missing"),
     (Exit::HungUp, "its terminal was closed (SIGHUP); cleaned up"),
     (Exit::Interrupted, "interrupted (Ctrl-C, SIGINT); cleaned up"),
@@ -84,6 +84,7 @@ impl Exit {
             | Code::SecondFactorWanted
             | Code::SecondFactorRefused
             | Code::UserInactive
+            | Code::EntryDenied
             | Code::TooManyAttempts => Self::Credentials,
             Code::BadName => Self::Usage,
             Code::Cancelled => Self::Interrupted,

@@ -39,6 +39,8 @@ fn forget(known: &KnownServers, args: &ForgetArgs, output: &Output) -> Result<An
         return Err(Failure::new("unknown_server", format!("{server} is not among the known servers"), Exit::Failed)
             .advise("See: cfms-backup servers list"));
     }
-    output.say(&format!("{server} is forgotten: its certificate will be unknown again."));
+    output.say(&format!(
+        "{server} is forgotten: its certificate will be unknown again. Passwords in the system's keyring stay there."
+    ));
     Answer::new(&json!({ "forgotten": server }), Exit::Done)
 }

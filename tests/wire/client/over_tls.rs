@@ -12,6 +12,7 @@ use cfms_backup::{Code, Fingerprint, Job, Result, WarningCode};
 use futures_util::{SinkExt, StreamExt};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -229,9 +230,21 @@ async fn a_line_without_encryption_stays_on_this_computer_unless_the_person_says
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_there_and_who_speaks_no_tls_have_words_of_their_own() {
-    let plain = Server::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), None);
-    let error = call(Network::new(plain.address(), None)).await.unwrap_err();
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::parse(&plain.local_addr().unwrap().to_string()).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    });
+    let error = call(Network::new(address, None)).await.unwrap_err();
     assert_eq!(error.code(), Code::NotCfmsServer, "{error}");
+    assert!(error.to_string().contains("it does not speak TLS"), "{error}");
+    let encrypted = Server::with(&Pair::new(|_| ())).await;
+    let address = Address::parse(&format!("ws://localhost:{}", encrypted.port)).unwrap();
+    let error = call(Network::new(address, None)).await.unwrap_err();
+    assert!(error.to_string().contains("use wss://"), "{error}");
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = Address::parse(&nobody.local_addr().unwrap().to_string()).unwrap();
     drop(nobody);

@@ -231,7 +231,7 @@ async fn a_backup_is_never_asked_for_twice() {
         let job = silent();
         let mut remote = server.entered(&job).await;
         let error = remote.back_up(None, false, &job).await.unwrap_err();
-        let expected = if close == 1009 { Code::Protocol } else { Code::OutcomeUnknown };
+        let expected = if close == 1009 { Code::OutcomeUnclear } else { Code::OutcomeUnknown };
         assert_eq!(error.code(), expected, "{error}");
         server.is_over().await;
     }
@@ -344,9 +344,37 @@ async fn another_backup_than_the_one_that_was_asked_for_is_not_taken() {
             let job = silent();
             let mut remote = server.entered(&job).await;
             let error = remote.back_up(asked.as_ref(), false, &job).await.unwrap_err();
-            assert_eq!(error.code(), Code::Protocol, "{archive} {key}: {error}");
+            assert_eq!(error.code(), Code::OutcomeUnclear, "{archive} {key}: {error}");
             drop(remote);
             server.is_over().await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_odd_answer_to_a_backup_is_quoted_and_says_that_one_may_have_been_made() {
+    let cases = [
+        (
+            json!({"code": 200, "data": {"archive": "a\u{1b}"}, "message": ""}),
+            "another shape (“{\"archive\":\"a\\u001b\"}”)",
+        ),
+        (json!({"code": 200, "data": {"archive": "x".repeat(2 << 20)}, "message": ""}), "larger than 1 MiB"),
+        (json!([]), "another shape (“[]”)"),
+    ];
+    for (answer, words) in cases {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.let_in("t1").await;
+            wire.expect("generate_backup").await;
+            wire.send_json(answer).await;
+        });
+        let job = silent();
+        let mut remote = server.entered(&job).await;
+        let error = remote.back_up(None, false, &job).await.unwrap_err();
+        let (told, advice) = (error.to_string(), error.advice().unwrap());
+        assert_eq!(error.code(), Code::OutcomeUnclear, "{told}");
+        assert!(told.contains("may have made a backup") && told.contains(words), "{told}");
+        assert!(advice.contains("content/backups") && advice.contains("readable by every user"), "{advice}");
+        drop(remote);
+        server.is_over().await;
     }
 }

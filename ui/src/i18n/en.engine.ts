@@ -276,6 +276,11 @@ export const errors: ErrorTexts = {
     advice: () =>
       `Use an account that has the permission ${mono("manage_system")} (on some servers ${mono("export_backup")}), or ask for it.`,
   },
+  entry_denied: {
+    title: (p) => `${path(p.server)} lets nobody in from here, or not ${text(p.username)}: ${text(p.message)}`,
+    advice: () =>
+      "Ask its administrator: this computer’s network may be blocked there, or the account bound to other places.",
+  },
   session_ended: {
     title: (p) => `${path(p.server)} has ended the session of ${text(p.username)}`,
     advice: () => "Sign in again.",
@@ -308,6 +313,14 @@ export const errors: ErrorTexts = {
       `The connection to ${path(p.server)} was lost during ${mono(p.request ?? "")}: ${problem}. Whether it was done is not known`,
     advice: () =>
       `Look at the server before you ask again: it goes on with a backup without you, into ${mono("content/backups")} there.`,
+  },
+  outcome_unclear: {
+    title: (p, _action, problem) =>
+      p.quoted
+        ? `${path(p.server)} may have made a backup, and answered with something unexpected: ${problem} (“${text(p.quoted)}”)`
+        : `${path(p.server)} may have made a backup, and answered with something unexpected: ${problem}`,
+    advice: () =>
+      `Look at the server (${mono("content/backups")} there) before you ask again: if there is a backup, its key lies beside it and may be readable by every user of that machine. Please report this with the server’s version.`,
   },
   cannot_send_files: {
     title: (p) => `${path(p.server)} cannot send backups: it has no action for it`,

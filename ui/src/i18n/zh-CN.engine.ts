@@ -295,6 +295,10 @@ export const errors: ErrorTexts = {
     advice: () =>
       `请使用具有 ${mono("manage_system")} 权限（某些服务器为 ${mono("export_backup")}）的账户，或申请该权限。`,
   },
+  entry_denied: {
+    title: (p) => `${path(p.server)} 不允许从此处登录，或不允许 ${text(p.username)} 从此处登录：${text(p.message)}`,
+    advice: () => "请联系服务器管理员：这台计算机所在的网络可能已被封禁，或该账户只能从其他位置登录。",
+  },
   session_ended: {
     title: (p) => `${path(p.server)} 已结束 ${text(p.username)} 的会话`,
     advice: () => "请重新登录。",
@@ -326,6 +330,14 @@ export const errors: ErrorTexts = {
     title: (p, _action, problem) =>
       `在 ${mono(p.request ?? "")} 期间与 ${path(p.server)} 的连接中断：${problem}。无法确定操作是否完成`,
     advice: () => `再次请求之前请先查看服务器：它会继续完成备份，保存在其 ${mono("content/backups")} 中。`,
+  },
+  outcome_unclear: {
+    title: (p, _action, problem) =>
+      p.quoted
+        ? `${path(p.server)} 可能已创建备份，但其应答出乎意料：${problem}（“${text(p.quoted)}”）`
+        : `${path(p.server)} 可能已创建备份，但其应答出乎意料：${problem}`,
+    advice: () =>
+      `再次请求之前请先查看服务器（其 ${mono("content/backups")}）：如果那里有备份，密钥就在归档旁边，该机器上的所有用户都可能读取它。请附上服务器版本报告此问题。`,
   },
   cannot_send_files: {
     title: (p) => `${path(p.server)} 无法发送备份：它没有这项功能`,

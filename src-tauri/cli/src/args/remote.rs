@@ -124,6 +124,9 @@ pub(crate) enum ServersVerb {
     #[command(after_long_help = examples::help(examples::SERVERS_LIST))]
     List,
     /// Forget one: its certificate will be unknown again
+    ///
+    /// Passwords that --remember has put into the system's keyring stay there: remove those with the keyring's own
+    /// program.
     #[command(after_long_help = examples::help(examples::SERVERS_FORGET))]
     Forget(ForgetArgs),
 }

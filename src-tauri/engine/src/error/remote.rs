@@ -74,6 +74,9 @@ pub enum RemoteError {
     /// The user lacks a permission.
     #[error("{username} may not do that on {server}: {message}")]
     AccessDenied { server: String, username: String, message: String },
+    /// The server lets nobody in from here, or not this user, whatever the password.
+    #[error("{server} lets nobody in from here, or not {username}: {message}")]
+    EntryDenied { server: String, username: String, message: String },
     /// The token is not taken any more.
     #[error("{server} has ended the session of {username}")]
     SessionEnded { server: String, username: String },
@@ -101,6 +104,14 @@ pub enum RemoteError {
     /// The line broke while the server was doing something that must not be asked for twice.
     #[error("the connection to {server} was lost during {action}: {problem}. Whether it was done is not known")]
     OutcomeUnknown { server: String, action: String, problem: String },
+    /// The server answered to a backup, and what it answered is not in the protocol.
+    #[error("{server} may have made a backup, and answered with something unexpected: {problem}{}", quotation(.quoted))]
+    OutcomeUnclear {
+        server: String,
+        problem: &'static str,
+        /// A short piece of what it sent.
+        quoted: String,
+    },
     /// The server cannot send files.
     #[error("{server} cannot send backups: it has no action for it")]
     CannotSendFiles { server: String },
@@ -140,6 +151,7 @@ impl RemoteError {
             Self::Lockdown { .. } => Code::Lockdown,
             Self::TooManyAttempts { .. } => Code::TooManyAttempts,
             Self::AccessDenied { .. } => Code::AccessDenied,
+            Self::EntryDenied { .. } => Code::EntryDenied,
             Self::SessionEnded { .. } => Code::SessionEnded,
             Self::Refused { .. } => Code::ServerRefused,
             Self::Busy { .. } => Code::ServerBusy,
@@ -147,6 +159,7 @@ impl RemoteError {
             Self::ConnectionLost { .. } => Code::ConnectionLost,
             Self::Silent { .. } => Code::ServerSilent,
             Self::OutcomeUnknown { .. } => Code::OutcomeUnknown,
+            Self::OutcomeUnclear { .. } => Code::OutcomeUnclear,
             Self::CannotSendFiles { .. } => Code::CannotSendFiles,
             Self::NotOnServer { .. } => Code::NotOnServer,
             Self::TransferDamaged { .. } => Code::TransferDamaged,
@@ -199,6 +212,9 @@ impl RemoteError {
             Self::AccessDenied { .. } => {
                 "Use an account that has the permission manage_system (on some servers export_backup), or ask for it."
             }
+            Self::EntryDenied { .. } => {
+                "Ask its administrator: this computer's network may be blocked there, or the account bound to other places."
+            }
             Self::SessionEnded { .. } => "Sign in again.",
             Self::Busy { .. } => "Wait until what it is doing has finished, or choose another name.",
             Self::Protocol { .. } => "If it is a CFMS server indeed, please report this with the server's version.",
@@ -206,6 +222,10 @@ impl RemoteError {
             Self::OutcomeUnknown { .. } => {
                 "Look at the server before you ask again: it goes on with a backup without you (content/backups there; an \
                  agent's comes home with: remote download NAME)."
+            }
+            Self::OutcomeUnclear { .. } => {
+                "Look at the server (content/backups there) before you ask again: if there is a backup, its key lies beside it \
+                 and may be readable by every user of that machine. Please report this with the server's version."
             }
             Self::CannotSendFiles { .. } => {
                 "Fetch archive and key from content/backups on the server (scp, sftp), or run our agent beside it."
@@ -268,7 +288,7 @@ impl RemoteError {
                 put("server", server);
                 put("username", username);
             }
-            Self::AccessDenied { server, username, message } => {
+            Self::AccessDenied { server, username, message } | Self::EntryDenied { server, username, message } => {
                 put("server", server);
                 put("username", username);
                 put("message", message);
@@ -283,7 +303,7 @@ impl RemoteError {
                 put("server", server);
                 put("message", message);
             }
-            Self::Protocol { server, problem, quoted } => {
+            Self::Protocol { server, problem, quoted } | Self::OutcomeUnclear { server, problem, quoted } => {
                 put("server", server);
                 put("problem", problem);
                 put("quoted", quoted);

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::Remote;
@@ -16,7 +18,7 @@ use crate::protocol::{Broadcast, Request, Response, action, code, message};
 /// How long an answer may take that costs the server no work. A failed login takes three seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds between attempts to get a broken line back.
-const PAUSES: [u64; 6] = [1, 2, 4, 8, 15, 30];
+const PAUSES: &[u64] = &[1, 2, 4, 8, 15, 30];
 
 /// Whether a request may be sent again when the line broke before its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,9 +149,15 @@ impl Remote {
         RemoteError::NoBackupAction { server: facts.address, name: facts.server_name, version: facts.version }
     }
 
-    /// An answer is not what its action promises.
-    pub(super) fn odd(&self, problem: &'static str) -> Error {
-        RemoteError::Protocol { server: self.server.clone(), problem, quoted: String::new() }.into()
+    /// What a good answer holds; `problem` where that is of another shape.
+    pub(super) fn held<T: DeserializeOwned>(&self, response: &Response, problem: &'static str) -> Result<T> {
+        T::deserialize(&response.data).map_err(|_| self.odd(problem, &response.data))
+    }
+
+    /// An answer holds `data`, which is not what its action promises.
+    pub(super) fn odd(&self, problem: &'static str, data: &Value) -> Error {
+        let quoted = self.unsaid.quoted(data.to_string().as_bytes());
+        RemoteError::Protocol { server: self.server.clone(), problem, quoted }.into()
     }
 
     /// The same, with the words that are wrong.
@@ -172,13 +180,19 @@ fn is_in_the_way(response: &Response) -> bool {
 /// Getting a broken line back.
 pub(super) struct Retry {
     server: String,
+    /// Seconds before each further attempt.
+    pauses: &'static [u64],
     failures: usize,
     is_lost: bool,
 }
 
 impl Retry {
     pub(super) fn new(server: &str) -> Self {
-        Self { server: server.to_owned(), failures: 0, is_lost: false }
+        Self::with(server, PAUSES)
+    }
+
+    pub(super) fn with(server: &str, pauses: &'static [u64]) -> Self {
+        Self { server: server.to_owned(), pauses, failures: 0, is_lost: false }
     }
 
     /// Waits before the next attempt, longer each time.
@@ -186,7 +200,7 @@ impl Retry {
     /// # Errors
     /// `error` itself, where it is no broken line or was the last of too many.
     pub(super) async fn pause(&mut self, error: Error, job: &Job) -> Result<()> {
-        let (Some(problem), Some(&seconds)) = (lost(&error), PAUSES.get(self.failures)) else { return Err(error) };
+        let (Some(problem), Some(&seconds)) = (lost(&error), self.pauses.get(self.failures)) else { return Err(error) };
         if !std::mem::replace(&mut self.is_lost, true) {
             job.line(Line::Lost, &self.server, Some(problem.to_owned()));
         }

@@ -11,7 +11,7 @@ use super::asking::{Asking, PATIENCE, Repeat};
 use super::quoting::Unsaid;
 use super::session::nothing;
 use crate::archive::metadata::Metadata;
-use crate::error::{Error, Result};
+use crate::error::{Error, RemoteError, Result};
 use crate::job::{Event, Job, Phase, PlannedPhase};
 use crate::names::{ARCHIVE_SUFFIX, BackupName, KEY_SUFFIX};
 use crate::protocol::{Broadcast, GenerateBackup, GeneratedBackup, Response, action, code};
@@ -42,8 +42,9 @@ impl Remote {
     /// [download](Self::download) that follows.
     ///
     /// # Errors
-    /// [`NoBackupAction`](crate::RemoteError::NoBackupAction), the server's own refusals, and
-    /// [`OutcomeUnknown`](crate::RemoteError::OutcomeUnknown) where the line broke meanwhile: it is never asked twice.
+    /// [`NoBackupAction`](RemoteError::NoBackupAction), the server's own refusals, and where a backup may have been made
+    /// all the same, [`OutcomeUnknown`](RemoteError::OutcomeUnknown) if the line broke meanwhile, and
+    /// [`OutcomeUnclear`](RemoteError::OutcomeUnclear) if the answer is not understood: it is never asked twice.
     pub async fn back_up(&mut self, name: Option<&BackupName>, fetching: bool, job: &Job) -> Result<OnServer> {
         if !self.backs_up() {
             return Err(self.no_backup_action().into());
@@ -63,7 +64,7 @@ impl Remote {
         };
         let mut hear = |broadcast| progress.hear(broadcast);
         let work = self.response(&asking, &mut hear, job);
-        let response = Self::staying_signed_in(&*dial, framing, session, work).await?;
+        let response = Self::staying_signed_in(&*dial, framing, session, work).await.map_err(unclear)?;
         if listens {
             // Broadcasts are binary messages, and so are the pieces of a file: what listens must not download.
             self.connection = None;
@@ -72,9 +73,9 @@ impl Remote {
         if response.code != code::OK && incomplete.is_none() {
             return Err(self.refusal(action::GENERATE_BACKUP, &response));
         }
-        let generated: GeneratedBackup<Metadata> = serde_json::from_value(response.data)
-            .map_err(|_| self.odd("the answer to generate_backup has another shape"))?;
-        let made = self.name_of(&generated, name)?;
+        let generated: GeneratedBackup<Metadata> =
+            self.held(&response, "the answer to generate_backup has another shape").map_err(unclear)?;
+        let made = self.name_of(&generated, name).map_err(unclear)?;
         let mut warnings = progress.end();
         self.work_done = progress.done;
         if !self.sends_files() {
@@ -205,6 +206,19 @@ impl<'a> Progress<'a> {
         self.advance(sum(&self.plan));
         self.job.settle();
         std::mem::take(&mut self.warnings)
+    }
+}
+
+/// An answer to `generate_backup` that is not understood: the work behind it may have been done.
+fn unclear(error: Error) -> Error {
+    match error {
+        Error::Remote(error) => match *error {
+            RemoteError::Protocol { server, problem, quoted } => {
+                RemoteError::OutcomeUnclear { server, problem, quoted }.into()
+            }
+            error => error.into(),
+        },
+        error => error,
     }
 }
 

@@ -4,6 +4,7 @@
 //! dropped, the task says goodbye and ends. What arrives while nobody asked is a broadcast and is passed over. A request
 //! that was given up leaves an answer on its way that would be taken for the next one's: such a connection is over.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,8 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::dial::{Dial, Stream, in_words};
-use super::quoting::{Unsaid, cleaned};
+use super::dial::{Dial, in_words};
+use super::overheard::Overheard;
+use super::quoting::Unsaid;
 use crate::archive::key::fill_random;
 use crate::certificate::Certificate;
 use crate::clock::unix_now;
@@ -30,6 +32,8 @@ use crate::protocol::{Broadcast, FromServer, MAX_MESSAGE, Request, Response};
 
 /// How long a server may take to agree to a WebSocket.
 const HANDSHAKE: Duration = Duration::from_secs(15);
+/// Of who lets himself be called and says nothing.
+pub(super) const NO_ANSWER: &str = "it does not answer to a WebSocket handshake";
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Messages that may wait to be looked at. More are left on the line.
@@ -69,14 +73,12 @@ impl Connection {
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE))
             .max_write_buffer_size(4 * MAX_MESSAGE);
-        let handshake = client_async_with_config(dial.url(), dialled.stream, Some(config));
+        let (stream, beginning) = Overheard::new(dialled.stream);
+        let handshake = client_async_with_config(dial.url(), stream, Some(config));
         let socket = match timeout(HANDSHAKE, handshake).await {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return Err(no_websocket(server, &error)),
-            Err(_) => {
-                let problem = "it does not answer to a WebSocket handshake".to_owned();
-                return Err(RemoteError::ConnectionLost { server, problem }.into());
-            }
+            Ok(Err(error)) => return Err(no_websocket(dial, &error, &beginning.heard(), unsaid)),
+            Err(_) => return Err(RemoteError::ConnectionLost { server, problem: NO_ANSWER.to_owned() }.into()),
         };
         let (outgoing, requests) = mpsc::channel(1);
         let (answers, incoming) = mpsc::channel(WAITING);
@@ -238,7 +240,7 @@ impl Connection {
 
 /// Reads and writes until one of the two ends hangs up.
 struct Pump {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: WebSocketStream<Overheard>,
     server: String,
     unsaid: Unsaid,
     answers: mpsc::Sender<Result<Message>>,
@@ -321,12 +323,21 @@ fn is_broken_line(error: &ProtocolError) -> bool {
     matches!(error, ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing)
 }
 
-/// Why there was no WebSocket: a break, which may mend, or something that is no server of ours.
-fn no_websocket(server: String, error: &WsError) -> Error {
+/// Why there was no WebSocket: a break, which may mend, or something that is no server of ours, going by the `beginning`
+/// of its answer.
+fn no_websocket(dial: &dyn Dial, error: &WsError, beginning: &[u8], unsaid: &Unsaid) -> Error {
+    let server = dial.server();
+    let hangs_up = match dial.url().starts_with("ws:") {
+        // Many a TLS port does nothing else.
+        true => "it hangs up at a WebSocket handshake; if it speaks TLS, use wss://",
+        false => "it hangs up at a WebSocket handshake",
+    };
     match error {
-        WsError::Io(error) => RemoteError::ConnectionLost { server, problem: in_words(error) },
-        WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
-            RemoteError::ConnectionLost { server, problem: "it hangs up at a WebSocket handshake".to_owned() }
+        WsError::Io(error) if error.kind() != io::ErrorKind::ConnectionReset => {
+            RemoteError::ConnectionLost { server, problem: in_words(error) }
+        }
+        WsError::Io(_) | WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
+            RemoteError::ConnectionLost { server, problem: hangs_up.to_owned() }
         }
         WsError::Http(response) => {
             let status = response.status();
@@ -337,7 +348,17 @@ fn no_websocket(server: String, error: &WsError) -> Error {
                 false => RemoteError::NotCfmsServer { server, problem },
             }
         }
-        error => RemoteError::NotCfmsServer { server, problem: cleaned(&error.to_string()) },
+        _ => RemoteError::NotCfmsServer { server, problem: kind_of(beginning, unsaid) },
     }
     .into()
+}
+
+/// What begins its answer to a WebSocket handshake like that.
+fn kind_of(beginning: &[u8], unsaid: &Unsaid) -> String {
+    match beginning {
+        // An alert of TLS, or one of its handshakes.
+        [0x15 | 0x16, 3, ..] => "it speaks TLS: use wss://".to_owned(),
+        [b'H', b'T', b'T', b'P', b'/', ..] => "it is a web server".to_owned(),
+        other => format!("it answers to a WebSocket handshake with “{}”", unsaid.quoted(other)),
+    }
 }

@@ -24,6 +24,8 @@ use crate::error::{RemoteError, Result};
 
 /// How long an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Of who lets himself be called and says nothing.
+pub(super) const NO_TLS_ANSWER: &str = "it does not answer to a TLS handshake";
 
 /// A line to a server, before anything was said.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -96,7 +98,7 @@ impl Network {
         }
         let stream = match connected {
             Ok(outcome) => outcome.map_err(|error| self.no_tls(&error))?,
-            Err(_) => return Err(self.lost("it does not answer to a TLS handshake")),
+            Err(_) => return Err(self.lost(NO_TLS_ANSWER)),
         };
         if let (None, Some(given), Some(known)) = (pinned, self.given, &self.known) {
             known.trust(&self.address, given)?;

@@ -118,8 +118,10 @@ impl Remote {
             blocking(move || claim(Some(&name), &destination)).await?
         };
         let key = Transfer { name, part: Part::Key, destination, sink: Sink::memory() };
-        let key_text = text_of(self.fetch(key, job).await?.bytes, &claim)?;
-        let key = KeyFile::parse_own(&key_text, &claim.key_path())?;
+        let bytes = self.fetch(key, job).await?.bytes;
+        let unfit = |error| self.unfit_key(name, error);
+        let key_text = text_of(bytes, &claim).map_err(unfit)?;
+        let key = KeyFile::parse_own(&key_text, &claim.key_path()).map_err(unfit)?;
         if key.facts.backup_name.as_deref() != Some(name.as_str()) {
             let other = key.facts.backup_name.as_deref().unwrap_or_default();
             return Err(self.odd_words("the key that it sent is another backup's", other));
@@ -130,13 +132,26 @@ impl Remote {
         job.settle();
 
         let announced = self.made.as_ref().filter(|(made, _)| made == name).map(|(_, metadata)| metadata.clone());
-        let other = self.odd("the archive that it sent is another backup's");
+        let other = self.odd_words("the archive that it sent is another backup's", "");
         let (destination, job) = (destination.clone(), Arc::clone(job));
         let is_meant = move |found: Option<&Metadata>, key: &KeyFile| match is_of(found, key, announced.as_ref()) {
             true => Ok(()),
             false => Err(other),
         };
-        blocking(move || commit(claim, &destination, &key, &key_text, is_meant, &job)).await
+        blocking(move || commit(claim, &destination, &key, &key_text, is_meant, &job))
+            .await
+            .map_err(|error| self.unfit_key(name, error))
+    }
+
+    /// There is no key file yet that a person could choose better: what is wrong with it is the server's affair.
+    fn unfit_key(&self, name: &BackupName, error: Error) -> Error {
+        match error {
+            Error::WrongKey { .. } => {
+                self.damaged(name, Part::Key, "it does not open the archive that was sent with it")
+            }
+            Error::KeyFile { problem, .. } => self.damaged(name, Part::Key, problem),
+            error => error,
+        }
     }
 }
 

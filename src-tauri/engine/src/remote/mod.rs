@@ -27,6 +27,7 @@ mod connection;
 mod dial;
 mod download;
 pub mod keyring;
+mod overheard;
 mod pins;
 mod quoting;
 mod recognise;
@@ -112,7 +113,7 @@ impl Remote {
     pub async fn connect(dial: Arc<dyn Dial>, job: &Job) -> Result<Self> {
         job.phase(Phase::Connect, None, None)?;
         let unsaid = Unsaid::default();
-        let recognised = recognise::recognise(&*dial, &unsaid);
+        let recognised = recognise::recognise(&*dial, &unsaid, job);
         let (info, framing, connection) = waiting::unless_stopped(job, recognised).await?;
         let certificate = connection.certificate().cloned();
         Ok(Self {

@@ -93,8 +93,9 @@ impl Remote {
             return Err(self.no_entry(&who.username, who.second_factor.is_some(), &response));
         }
         let timestamp = response.timestamp;
+        let fields = fields_of(&response.data);
         let Some(signed_in) = secret_data::<SignedIn>(response) else {
-            return Err(self.odd("the answer to a login has another shape"));
+            return Err(self.odd_words("the answer to a login has another shape", &fields));
         };
         let token = Token::new(signed_in.token, signed_in.exp, timestamp);
         let (username, unsaid) = (who.username.clone(), self.unsaid.clone());
@@ -174,7 +175,7 @@ impl Remote {
             code::MUST_CHANGE | code::EXPIRED => self.expired(username),
             code::INACTIVE => RemoteError::UserInactive { server, username },
             code::FORBIDDEN => {
-                RemoteError::AccessDenied { server, username, message: self.unsaid.cleaned(&response.message) }
+                RemoteError::EntryDenied { server, username, message: self.unsaid.cleaned(&response.message) }
             }
             _ => return self.refusal(action::LOGIN, response),
         }
@@ -264,6 +265,12 @@ pub(super) fn nothing() -> Value {
 
 fn unsigned<'a, D>(action: &'static str, data: &'a D, repeat: Repeat) -> Asking<'a, D> {
     Asking { action, data, signed: false, repeat, patience: Some(PATIENCE) }
+}
+
+/// The names in an answer whose values may be secrets.
+fn fields_of(data: &Value) -> String {
+    let names = data.as_object().into_iter().flat_map(Map::keys);
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Data that holds a secret: its text is moved, not copied, and what is of another shape is wiped.

@@ -97,10 +97,9 @@ impl Remote {
             code::NOT_FOUND => return Err(self.not_there(name)),
             _ => return Err(self.refusal(action::DOWNLOAD_BACKUP, &response)),
         }
-        let start: DownloadStart = serde_json::from_value(response.data)
-            .map_err(|_| self.odd("the answer to download_backup has another shape"))?;
+        let start: DownloadStart = self.held(&response, "the answer to download_backup has another shape")?;
         if start.offset != offset || start.offset > start.size {
-            return Err(self.odd("the download begins elsewhere than it was asked to"));
+            return Err(self.odd("the download begins elsewhere than it was asked to", &response.data));
         }
         match *size {
             None => self.begin(transfer, start.size, job)?,
@@ -115,7 +114,8 @@ impl Remote {
             let piece = self.connected_still()?.bytes(STALLED).await?;
             let length = piece.len() as u64;
             if length == 0 || length > left {
-                return Err(self.odd("more or fewer bytes came than were announced"));
+                let counts = format!("{length} / {left}");
+                return Err(self.odd_words("more or fewer bytes came than were announced", &counts));
             }
             transfer.sink.take(piece).await?;
             left -= length;
@@ -127,8 +127,7 @@ impl Remote {
         if response.code != code::OK {
             return Err(self.refusal(action::DOWNLOAD_BACKUP, &response));
         }
-        let end: DownloadEnd =
-            serde_json::from_value(response.data).map_err(|_| self.odd("the end of a download has another shape"))?;
+        let end: DownloadEnd = self.held(&response, "the end of a download has another shape")?;
         self.connected_still()?.conclude();
         Ok(end.sha256)
     }
@@ -165,7 +164,8 @@ impl Remote {
         RemoteError::NotOnServer { server: self.server.clone(), name: name.as_str().to_owned() }.into()
     }
 
-    fn damaged(&self, name: &BackupName, part: Part, problem: &'static str) -> Error {
+    /// It has come, and is not what was meant to.
+    pub(super) fn damaged(&self, name: &BackupName, part: Part, problem: &'static str) -> Error {
         let part = match part {
             Part::Archive => "archive",
             Part::Key => "key",
