@@ -233,6 +233,14 @@ pub enum Error {
         /// What is wrong with it; never any of its text.
         problem: String,
     },
+    /// The agent's folder, or a file in it, is not its user's alone.
+    #[error("{} cannot hold the agent's state: {problem}", .path.display())]
+    StateNotPrivate {
+        /// The folder or file.
+        path: PathBuf,
+        /// Who else has something to say there.
+        problem: &'static str,
+    },
     /// The archive's metadata announces a version that is not known.
     #[error("{} has version {version:?}; this program reads version \"1.0\"", .archive.display())]
     UnsupportedVersion {
@@ -310,6 +318,7 @@ pub enum Code {
     Damaged,
     Truncated,
     TlsPair,
+    StateNotPrivate,
     UnsupportedVersion,
     NotInBackup,
     Ambiguous,
@@ -401,6 +410,7 @@ impl Error {
             Self::Damaged { .. } => Code::Damaged,
             Self::Truncated { .. } => Code::Truncated,
             Self::TlsPair { .. } => Code::TlsPair,
+            Self::StateNotPrivate { .. } => Code::StateNotPrivate,
             Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
             Self::NotInBackup { .. } => Code::NotInBackup,
             Self::Ambiguous { .. } => Code::Ambiguous,
@@ -458,6 +468,10 @@ impl Error {
                 "Do not rely on this archive: make a new backup, or fetch another copy of it."
             }
             Self::TlsPair { .. } => "Give a certificate and its private key, both as PEM files.",
+            Self::StateNotPrivate { .. } => {
+                "Give it to the user that the agent runs as, and to nobody else (chown, chmod go-w), or choose another folder \
+                 (--state-dir)."
+            }
             Self::UnsupportedVersion { .. } => "Use a newer release of this program.",
             Self::NotInBackup { .. } => {
                 "See what is there with list. A path is made of titles with / between them; a / in a title is written \\/."

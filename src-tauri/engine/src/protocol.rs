@@ -91,6 +91,12 @@ pub mod message {
     pub const BACKUP_FAILED: &str = "Failed to generate backup";
 }
 
+/// Why a connection is closed, where clients branch on it.
+pub mod farewell {
+    /// 1011 of our agent, in a download: the file on its disk was changed since.
+    pub const FILE_CHANGED: &str = "the file is not the one that was made";
+}
+
 /// A request. `data` is one of the types below, or any JSON.
 #[derive(Debug, Serialize)]
 pub struct Request<D> {

@@ -120,6 +120,37 @@ async fn strangers_who_take_every_place_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn who_may_not_back_up_holds_no_place_by_signing_in() {
+    let served = Served::new();
+    let (_first, guest) = served.sign_in("guest").await;
+    let mut crowd = Vec::new();
+    // One more than strangers of an address may be.
+    for _ in 0..65 {
+        let mut client = served.connect_from(2).await;
+        assert_eq!(client.ask_as(&guest, "refresh_token", json!({})).await["code"], 200);
+        crowd.push(client);
+    }
+    assert_eq!(crowd[0].closed().await.map(|frame| u16::from(frame.code)), Some(1013));
+    assert_eq!(crowd[1].ask_as(&guest, "refresh_token", json!({})).await["code"], 200);
+}
+
+#[tokio::test]
+async fn a_user_has_eight_connections_and_the_oldest_makes_room() {
+    let served = Served::new();
+    let (mut oldest, admin) = served.sign_in("admin").await;
+    let mut others = Vec::new();
+    for n in 0..8 {
+        let mut client = served.connect_from(2 + n).await;
+        assert_eq!(client.ask_as(&admin, "refresh_token", json!({})).await["code"], 200);
+        others.push(client);
+    }
+    assert_eq!(oldest.closed().await.map(|frame| u16::from(frame.code)), Some(1013));
+    for client in &mut others {
+        assert_eq!(client.ask_as(&admin, "refresh_token", json!({})).await["code"], 200);
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_may_not_send_what_a_user_may() {
     let served = Served::new();
     let long = |size: usize| json!({ "action": "x".repeat(size) }).to_string();

@@ -185,6 +185,26 @@ async fn listeners_are_told_how_far_a_backup_is_and_nobody_else_is() {
 }
 
 #[tokio::test]
+async fn a_listener_whose_token_has_ended_is_told_of_nothing() {
+    let served = Served::new();
+    let (mut old, admin) = served.sign_in("admin").await;
+    assert_eq!(old.ask_as(&admin, "register_listener", json!({})).await["code"], 200);
+    old.back_up(&admin, "first").await;
+    assert!(!old.broadcasts.is_empty(), "whoever makes a backup is told of it");
+    old.broadcasts.clear();
+    // It goes into the token like the hash of the password; the password stays known to this test.
+    let change = "UPDATE users SET secret_key = 'another' WHERE username = 'admin'";
+    rusqlite::Connection::open(served.root.join("app.db")).unwrap().execute(change, []).unwrap();
+
+    let (mut maker, admin) = served.sign_in("admin").await;
+    assert_eq!(maker.ask_as(&admin, "register_listener", json!({})).await["code"], 200);
+    maker.back_up(&admin, "second").await;
+    assert!(!maker.broadcasts.is_empty());
+    assert_eq!(old.ask("server_info", json!({})).await["code"], 200);
+    assert!(old.broadcasts.is_empty(), "the same name is not the same user");
+}
+
+#[tokio::test]
 async fn a_second_backup_at_once_is_told_so_and_a_client_that_leaves_stops_nothing() {
     let served = Ground::of_size("64M").serve(&[]);
     let (mut first, user) = served.sign_in("admin").await;

@@ -1,7 +1,7 @@
 //! What the agent shows to clients that compare.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -69,8 +69,12 @@ fn what_keeps_an_agent_from_starting_is_said() {
     let root = ground.root.display().to_string();
     let (missing, empty) = (folder.path().join("no"), folder.path().join("empty"));
     fs::create_dir(&empty).unwrap();
+    let open_to_all = folder.path().join("open");
+    fs::create_dir(&open_to_all).unwrap();
+    fs::set_permissions(&open_to_all, fs::Permissions::from_mode(0o777)).unwrap();
+    let open_to_all = open_to_all.display().to_string();
     let (missing, empty) = (missing.display().to_string(), empty.display().to_string());
-    let table: [(&[&str], i32, &str); 8] = [
+    let table: [(&[&str], i32, &str); 9] = [
         (&["-D", &root, "--tls-cert", &one, "--tls-key", &key_of_other], 1, "tls_pair"),
         (&["-D", &root, "--tls-cert", &key_of_one, "--tls-key", &key_of_one], 1, "tls_pair"),
         (&["-D", &root, "--tls-cert", &missing, "--tls-key", &key_of_one], 1, "not_found"),
@@ -79,10 +83,14 @@ fn what_keeps_an_agent_from_starting_is_said() {
         (&["-D", &root, "--listen", &address], 1, "io"),
         (&["-D", &empty], 1, "not_cfms"),
         (&["-D", &missing], 1, "not_found"),
+        (&["-D", &root, "--state-dir", &open_to_all], 1, "state_not_private"),
     ];
     for (arguments, code, name) in table {
         let mut command = Command::new(program());
-        command.args(["serve", "--json", "--state-dir"]).arg(folder.path().join("state")).args(arguments);
+        command.args(["serve", "--json"]).args(arguments);
+        if !arguments.contains(&"--state-dir") {
+            command.arg("--state-dir").arg(folder.path().join("state"));
+        }
         let output = command.output().unwrap();
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {document}");

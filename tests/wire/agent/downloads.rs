@@ -136,7 +136,30 @@ async fn an_archive_that_rotted_on_the_server_is_not_given_out_as_good() {
     let data = json!({ "backup_name": "rotten", "part": "archive" });
     assert_eq!(client.ask_as(&user, "download_backup", data).await["code"], 200);
     let end = client.closed().await.expect("a reason");
-    assert_eq!(u16::from(end.code), 1011, "no digest is given: {end:?}");
+    let told = (u16::from(end.code), end.reason.as_str());
+    assert_eq!(told, (1011, "the file is not the one that was made"), "no digest is given");
+}
+
+#[tokio::test]
+async fn a_disk_that_is_not_mounted_for_a_while_loses_no_record() {
+    let mut served = Served::new();
+    let (mut client, admin) = served.sign_in("admin").await;
+    client.back_up(&admin, "b").await;
+    let (folder, away) = (served.root.join("content/backups"), served.beside("away"));
+    fs::rename(&folder, &away).unwrap();
+    served.end("TERM");
+    served.restart();
+    let (mut client, admin) = served.sign_in("admin").await;
+    client.back_up(&admin, "other").await;
+    assert_eq!(client.download(&admin, "b", "key", 0).await.unwrap_err()["code"], 404);
+    assert_eq!(client.ask_as(&admin, "delete_backup", json!({ "backup_name": "b" })).await["code"], 404);
+    served.end("TERM");
+    fs::remove_dir_all(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    served.restart();
+    let (mut client, admin) = served.sign_in("admin").await;
+    assert!(client.download(&admin, "b", "key", 0).await.is_ok());
+    assert_eq!(client.ask_as(&admin, "delete_backup", json!({ "backup_name": "b" })).await["code"], 200);
 }
 
 #[tokio::test]

@@ -262,6 +262,27 @@ async fn a_file_that_changes_on_the_server_between_two_lines_is_not_pieced_toget
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_the_agent_finds_changed_is_damage_and_not_asked_for_again() {
+    let pair = Pair::new();
+    let sent = Arc::clone(&pair);
+    let server = Scripted::that_is(agent_info(), |mut wire| async move {
+        wire.let_in("t1").await;
+        wire.expect("download_backup").await;
+        wire.answer(200, json!({"size": sent.key.len(), "offset": 0})).await;
+        wire.send(Message::binary(sent.key.clone())).await;
+        wire.close_with(1011, "the file is not the one that was made").await;
+    });
+    let (job, told) = watched();
+    let mut remote = server.entered(&job).await;
+    let error = remote.download(&monday(), &pair.destination(), &job).await.unwrap_err();
+    assert_eq!(error.code(), Code::TransferDamaged, "{error}");
+    assert!(!told.lock().unwrap().iter().any(|event| matches!(event, Event::Connection { .. })), "no line is lost");
+    drop(remote);
+    server.is_over().await;
+    pair.assert_nothing_came();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_download_leaves_nothing_behind() {
     let pair = Pair::new();
     let sent = Arc::clone(&pair);

@@ -196,7 +196,12 @@ impl Wire {
     }
 
     pub(crate) async fn close(&mut self, code: u16) {
-        let _ = self.0.close(Some(CloseFrame { code: code.into(), reason: "".into() })).await;
+        self.close_with(code, "").await;
+    }
+
+    /// Closes with a reason.
+    pub(crate) async fn close_with(&mut self, code: u16, reason: &'static str) {
+        let _ = self.0.close(Some(CloseFrame { code: code.into(), reason: reason.into() })).await;
         while let Some(Ok(_)) = self.0.next().await {}
     }
 }

@@ -178,6 +178,11 @@ export const errors: ErrorTexts = {
     title: (p, _action, problem) => `${path(p.path)} cannot be used for TLS: ${problem}`,
     advice: () => "Give a certificate and its private key, both as PEM files.",
   },
+  state_not_private: {
+    title: (p, _action, problem) => `${path(p.path)} cannot hold the agent’s state: ${problem}`,
+    advice: () =>
+      `Give it to the user that the agent runs as, and to nobody else (${mono("chown")}, ${mono("chmod go-w")}), or choose another folder.`,
+  },
   unsupported_version: {
     title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
     advice: () => "Use a newer release of this program.",

@@ -200,6 +200,11 @@ export const errors: ErrorTexts = {
     title: (p, _action, problem) => `${path(p.path)} 无法用于 TLS：${problem}`,
     advice: () => "请提供证书及其私钥，二者均须为 PEM 文件。",
   },
+  state_not_private: {
+    title: (p, _action, problem) => `${path(p.path)} 不能用来保存备份代理的状态：${problem}`,
+    advice: () =>
+      `请将其所有者改为运行备份代理的用户，并取消其他用户的写权限（${mono("chown")}、${mono("chmod go-w")}），或选择其他文件夹。`,
+  },
   unsupported_version: {
     title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”`,
     advice: () => "请使用本程序的更新版本。",

@@ -266,6 +266,7 @@ export const reasons: Record<string, string> = {
   "the answer to download_backup has another shape": "对 download_backup 的应答格式不符",
   "the download begins elsewhere than it was asked to": "下载的起始位置与请求不符",
   "it was changed on the server meanwhile": "其间它在服务器上被更改",
+  "it was changed on the server since it was made": "它生成之后在服务器上被更改",
   "more or fewer bytes came than were announced": "收到的字节数与声明的不符",
   "the end of a download has another shape": "下载结束消息的格式不符",
   "it is too large for a key file": "对密钥文件来说过大",

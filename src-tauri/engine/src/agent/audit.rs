@@ -4,14 +4,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
 use super::quotas::Quotas;
-use crate::error::{Error, Result};
+use super::state;
+use crate::error::Result;
 use crate::names::shown;
 
 /// Bytes after which a new log is begun. The one before is kept, the one before that is not.
@@ -52,7 +52,7 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) fn open(folder: &Path, listener: Listener) -> Result<Self> {
         let path = folder.join("audit.log");
-        let file = open(&path).map_err(|e| Error::io("open", &path, e))?;
+        let file = open(&path)?;
         Ok(Self { path, file: Mutex::new(file), quotas: Mutex::default(), listener })
     }
 
@@ -94,8 +94,8 @@ impl Drop for Audit {
     }
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+fn open(path: &Path) -> Result<File> {
+    state::open(path, OpenOptions::new().append(true).create(true))
 }
 
 fn shortened(text: &str) -> String {

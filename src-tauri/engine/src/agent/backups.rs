@@ -37,8 +37,6 @@ pub(super) struct Backups {
 pub(super) struct Progress {
     /// Which backup.
     pub(super) backup: u64,
-    /// For whom it is made.
-    pub(super) username: Arc<str>,
     /// The message.
     pub(super) text: Arc<str>,
 }
@@ -122,8 +120,8 @@ impl Backups {
         Options { scope: self.scope, ..Options::default() }
     }
 
-    fn job(&self, username: &str) -> Job {
-        let (events, username) = (self.events.clone(), Arc::from(username));
+    fn job(&self) -> Job {
+        let events = self.events.clone();
         let backup = self.count.fetch_add(1, Ordering::Relaxed);
         let tell = move |event: Event| {
             if events.receiver_count() == 0 {
@@ -131,7 +129,7 @@ impl Backups {
             }
             let text = json!({ "action": action::BACKUP_PROGRESS, "data": event }).to_string().into();
             // Whoever listened may have gone meanwhile.
-            let _ = events.send(Progress { backup, username: Arc::clone(&username), text });
+            let _ = events.send(Progress { backup, text });
         };
         Job::new(tell).with_canceller(self.canceller.clone())
     }
@@ -149,7 +147,7 @@ pub(super) async fn generate(
         let backups = &core.backups;
         let asked = name.as_ref().map(BackupName::to_string);
         let (destination, options) = (backups.destination(name), backups.options());
-        let report = create(&core.source, &destination, &options, &backups.job(&owner.username));
+        let report = create(&core.source, &destination, &options, &backups.job());
         let report = report.and_then(|report| match core.records.add(&report, &owner) {
             Ok(()) => Ok(report),
             Err(error) => {

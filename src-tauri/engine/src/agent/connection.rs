@@ -26,10 +26,10 @@ use super::dialogue::{self, Answer, Question, Reply, Unreadable};
 use super::download::{Download, Piece, pieces};
 use super::meter::Meter;
 use super::places::Place;
-use super::{Core, limits, rights, sign_in};
-use crate::clock::unix_now;
+use super::user::User;
+use super::{Core, limits};
 use crate::protocol::frame::{Frame, Kind};
-use crate::protocol::{DownloadEnd, MAX_MESSAGE, action, code};
+use crate::protocol::{DownloadEnd, MAX_MESSAGE, action, code, farewell};
 
 const TOO_BIG: &str = "message too big";
 const OTHER_PROTOCOL: &str = "This backup agent speaks protocol version 3: plain JSON messages without stream headers";
@@ -76,9 +76,9 @@ struct Connection<S> {
     is_pinged: bool,
     /// Whether bytes of a file are being sent: nothing else may come between, and the client may be slow to read pings.
     is_sending: bool,
-    user: Option<String>,
+    user: Option<User>,
     progress: Option<broadcast::Receiver<Progress>>,
-    /// The running backup of another user, and whether this one may be told of it.
+    /// The running backup, and whether this user may be told of it.
     may_watch: Option<(u64, bool)>,
 }
 
@@ -162,7 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 (Ok(question), Some(stream)) => self.answer_later(stream, question).await?,
                 (Ok(question), None) => self.answer(question).await?,
             }
-            let idle = if self.user.is_some() { limits::IDLE_USER } else { limits::IDLE_STRANGER };
+            let is_stranger = !self.user.as_ref().is_some_and(|user| user.may_back_up);
+            let idle = if is_stranger { limits::IDLE_STRANGER } else { limits::IDLE_USER };
             self.deadline = Instant::now() + idle;
         }
     }
@@ -224,6 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.is_sending = false;
                     break self.send(Message::text(Reply::of(&DownloadEnd { sha256 }, "success").into_text())).await;
                 }
+                Ok(Some(Piece::Changed)) => break Err(closing(CloseCode::Error, farewell::FILE_CHANGED)),
                 Ok(Some(Piece::Broken) | None) => break Err(closing(CloseCode::Error, "the file cannot be read")),
                 Err(gone) => break Err(gone),
             }
@@ -237,10 +239,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         outcome
     }
 
-    fn signed_in(&mut self, user: String) {
+    fn signed_in(&mut self, user: User) {
+        // Who may do nothing here has what a stranger has.
+        self.place.belongs_to(user.may_back_up.then_some(&user.name));
+        self.socket.get_mut().allow(if user.may_back_up { MAX_MESSAGE } else { limits::STRANGERS_MESSAGE });
         self.user = Some(user);
-        self.place.keep();
-        self.socket.get_mut().allow(MAX_MESSAGE);
+        self.may_watch = None;
     }
 
     async fn next_request(&mut self) -> Outcome<Message> {
@@ -293,7 +297,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Happening::Came(Some(Err(WsError::Protocol(_)))) => Err(closing(CloseCode::Protocol, "protocol error")),
             Happening::Came(Some(Err(_)) | None) => Err(Gone(None)),
             Happening::Stopping => Err(closing(CloseCode::Away, "the agent is stopping")),
-            Happening::PlaceIsLost => Err(closing(CloseCode::Again, "too many connections that nobody signed in on")),
+            Happening::PlaceIsLost => Err(closing(CloseCode::Again, "too many connections")),
             Happening::Progress(Ok(progress)) => self.tell(progress).await,
             Happening::Progress(Err(_)) => Ok(()),
             Happening::PingIsDue => {
@@ -323,19 +327,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Tells of a running backup: whoever asked for it, and others who may make backups now.
+    /// Tells of a running backup whoever could ask for one when it begins: what is told names documents.
     async fn tell(&mut self, progress: Progress) -> Outcome<()> {
         if self.is_sending {
             return Ok(());
         }
         let Some(user) = &self.user else { return Ok(()) };
         let may_watch = match self.may_watch {
-            _ if **user == *progress.username => true,
             Some((backup, may)) if backup == progress.backup => may,
             _ => {
-                let account = sign_in::look_up(&self.core, user).await.ok().and_then(|lookup| lookup.account);
-                let may =
-                    account.is_some_and(|account| !account.is_disabled && rights::may_back_up(&account, unix_now()));
+                let may = user.may_still_back_up(&self.core, self.address).await;
                 self.may_watch = Some((progress.backup, may));
                 may
             }

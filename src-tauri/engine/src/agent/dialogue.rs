@@ -12,6 +12,7 @@ use super::download::Download;
 use super::lockdown::State;
 use super::records::Owner;
 use super::sign_in::{self, Credentials};
+use super::user::User;
 use super::{Core, rights, shape};
 use crate::clock::unix_now;
 use crate::create::{Outcome, Report};
@@ -70,7 +71,7 @@ pub(super) struct Answer {
     /// A file that is sent after it.
     pub(super) download: Option<Download>,
     /// Who has signed in, if anybody has.
-    pub(super) user: Option<String>,
+    pub(super) user: Option<User>,
     /// Whether that user is told of running backups from now on.
     pub(super) listens: bool,
     /// Whether the audit log has it already.
@@ -152,6 +153,11 @@ impl Reply {
         Self { noted: Some(error.to_string()), ..Self::new(code::FAILED, data, message) }
     }
 
+    /// The token that it gives.
+    fn token(&self) -> Option<Secret> {
+        self.data.get("token").and_then(Value::as_str).map(Secret::from)
+    }
+
     /// The message, as text of JSON.
     pub(super) fn into_text(self) -> String {
         let Self { code, data, message, .. } = self;
@@ -230,7 +236,10 @@ async fn login(core: &Arc<Core>, address: IpAddr, question: &Question) -> Outcom
     };
     let username = credentials.username.clone();
     let reply = sign_in::login(core, address, credentials).await;
-    let user = (reply.code == code::OK).then_some(username);
+    let user = match reply.token() {
+        Some(token) => User::recognise(core, address, &username, token).await,
+        None => None,
+    };
     Ok(Answer { user, ..reply.into() })
 }
 
@@ -248,8 +257,9 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
     sign_in::refuse_locked_out(core, &account).await?;
     if action == action::REFRESH_TOKEN {
         shape::check(&question.data, shape::NOTHING)?;
-        let user = Some(account.username.clone());
-        return Ok(Answer { user, ..sign_in::refresh(core, &account).into() });
+        let reply = sign_in::refresh(core, &account);
+        let user = reply.token().map(|token| User::of(&account, token));
+        return Ok(Answer { user, ..reply.into() });
     }
     let may_back_up = rights::may_back_up(&account, unix_now());
     let allowed = || if may_back_up { Ok(()) } else { Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED)) };
@@ -274,7 +284,7 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
             delete_backup(core, &account, text(data, "backup_name").unwrap_or_default()).await?.into()
         }
     };
-    answer.user = Some(account.username);
+    answer.user = Some(User::of(&account, token.clone()));
     Ok(answer)
 }
 
@@ -346,7 +356,8 @@ async fn delete_backup(core: &Arc<Core>, account: &Account, name: &str) -> std::
     let keeper = Arc::clone(core);
     let removed = tokio::task::spawn_blocking(move || keeper.records.remove(&record)).await;
     match removed.unwrap_or(Err(Error::Cancelled)) {
-        Ok(()) => Ok(Reply::of(&json!({}), SUCCESS)),
+        Ok(true) => Ok(Reply::of(&json!({}), SUCCESS)),
+        Ok(false) => Err(Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP)),
         Err(error) => Err(Reply::failure(core, &error)),
     }
 }

@@ -1,6 +1,6 @@
 //! The files of a pair on their way to the client.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -26,8 +26,10 @@ pub(super) enum Piece {
     Bytes(Bytes),
     /// The end: the SHA-256 of the whole file.
     End(String),
-    /// It could not be read to its end, or is not what was made.
+    /// It could not be read to its end.
     Broken,
+    /// It is not what was made.
+    Changed,
 }
 
 /// Reads a file piece by piece, on a thread of its own. The last piece is an end or a break; it stops when nobody takes
@@ -37,6 +39,7 @@ pub(super) fn pieces(download: Download) -> mpsc::Receiver<Piece> {
     tokio::task::spawn_blocking(move || {
         let last = match read(download, &sender) {
             Ok(digest) => Piece::End(digest),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => Piece::Changed,
             Err(_) => Piece::Broken,
         };
         let _ = sender.blocking_send(last);
@@ -57,7 +60,7 @@ fn read(mut download: Download, sender: &mpsc::Sender<Piece>) -> std::io::Result
         digest.update(&buffer[..part]);
         skip -= part as u64;
         if sender.is_closed() {
-            return Err(std::io::ErrorKind::BrokenPipe.into());
+            return Err(ErrorKind::BrokenPipe.into());
         }
     }
     let mut left = *size - download.offset;
@@ -67,10 +70,10 @@ fn read(mut download: Download, sender: &mpsc::Sender<Piece>) -> std::io::Result
         digest.update(&buffer[..part]);
         left -= part as u64;
         let piece = Piece::Bytes(Bytes::copy_from_slice(&buffer[..part]));
-        sender.blocking_send(piece).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        sender.blocking_send(piece).map_err(|_| ErrorKind::BrokenPipe)?;
     }
     match hex::encode(&digest.finalize()) {
         digest if digest == *sha256 => Ok(digest),
-        _ => Err(std::io::ErrorKind::InvalidData.into()),
+        _ => Err(ErrorKind::InvalidData.into()),
     }
 }

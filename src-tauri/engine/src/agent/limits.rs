@@ -10,16 +10,18 @@ use crate::protocol::MAX_MESSAGE;
 pub(super) const CONNECTIONS: usize = 512;
 /// Connections of one address at once.
 pub(super) const CONNECTIONS_OF_ADDRESS: usize = 256;
-/// Those of them that have not signed in.
+/// Those of them on which nobody has signed in who may make backups.
 pub(super) const STRANGERS_OF_ADDRESS: usize = 64;
+/// Connections of one user who may make backups, from wherever.
+pub(super) const CONNECTIONS_OF_USER: usize = 8;
 /// For TCP, TLS and WebSocket handshakes and the first request together.
 pub(super) const FIRST_REQUEST: Duration = Duration::from_secs(8);
-/// Between two requests of a client that has not signed in: somebody may be typing a password, and who takes longer has a
+/// Between two requests of a client on which nobody has signed in who may make backups: somebody may be typing a password, and who takes longer has a
 /// client that connects again.
 pub(super) const IDLE_STRANGER: Duration = Duration::from_secs(60);
-/// Bytes of a message of one that has not signed in.
+/// Bytes of a message of such a client.
 pub(super) const STRANGERS_MESSAGE: usize = 64 * 1024;
-/// Between two requests of one that has: as long as a token lives.
+/// Between two requests of any other: as long as a token lives.
 pub(super) const IDLE_USER: Duration = Duration::from_secs(3600);
 /// Between two pings, and what is left to answer one.
 pub(super) const PING: Duration = Duration::from_secs(20);

@@ -8,14 +8,14 @@
 //! sign_in      passwords, second factors, tokens; throttle; turns; lockdown
 //! rights       what a user may do: pure functions over the rows of the database
 //! backups      the one backup that may run; records of what was made for whom; download
+//! state        the agent's own folder, and the files in it
 //! ```
 //!
 //! It reads the users of the live database and never writes it. The blocking verbs run on threads of their own; only the
 //! agent's end cancels a backup, not a client that goes away.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,11 +45,13 @@ mod records;
 mod rights;
 mod shape;
 mod sign_in;
+mod state;
 mod throttle;
 mod tls;
 mod tokens;
 mod totp;
 mod turns;
+mod user;
 
 pub use audit::{Entry, Listener};
 pub use tls::TlsPair;
@@ -98,7 +100,7 @@ impl Agent {
     /// Whatever keeps it from working: a database that is none of a CFMS server, a TLS pair that is none, a folder that
     /// another agent uses, one for backups that cannot be written, an address that is taken.
     pub async fn bind(source: ServerData, settings: Settings) -> Result<Self> {
-        let state = claim(&settings.state_dir)?;
+        let state = state::claim(&settings.state_dir)?;
         let identity = tls::Identity::of(&settings.certificate, &source, &settings.state_dir)?;
         let backup_dir = settings.backup_dir.map(std::path::absolute).transpose();
         let backup_dir = backup_dir.map_err(|e| Error::io("find", "the folder for backups", e))?;
@@ -186,20 +188,6 @@ impl Core {
             code,
             result: result.to_owned(),
         });
-    }
-}
-
-/// Takes the agent's own folder for this process.
-fn claim(folder: &Path) -> Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| Error::io("create", folder, e))?;
-    let handle = File::open(folder).map_err(|e| Error::io("open", folder, e))?;
-    match handle.try_lock() {
-        Ok(()) => Ok(handle),
-        Err(TryLockError::WouldBlock) => {
-            let source = std::io::Error::other("another agent uses it");
-            Err(Error::Io { action: "use", path: folder.to_path_buf(), source })
-        }
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", folder, error)),
     }
 }
 

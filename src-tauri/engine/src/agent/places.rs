@@ -1,5 +1,6 @@
-//! Who may be connected: so many at once, of one address fewer, and fewer still who have not signed in. Those do not hold
-//! their places: when a newcomer finds none, the stranger who has been there longest leaves.
+//! Who may be connected: so many at once, of one address fewer, and fewer still who have not signed in as somebody who may
+//! make backups. Those do not hold their places: when a newcomer finds none, the stranger who has been there longest leaves.
+//! Of one user there are few, so that one cannot keep the others out: with one more, the user's oldest leaves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ struct Taken {
 
 struct Seat {
     address: IpAddr,
-    is_stranger: bool,
+    /// Who holds it; `None` of a stranger's.
+    user: Option<String>,
     asked_to_leave: Arc<Notify>,
 }
 
@@ -42,18 +44,20 @@ impl Places {
         taken.make_room(address)?;
         let (number, asked_to_leave) = (taken.next, Arc::new(Notify::new()));
         taken.next += 1;
-        let seat = Seat { address, is_stranger: true, asked_to_leave: Arc::clone(&asked_to_leave) };
+        let seat = Seat { address, user: None, asked_to_leave: Arc::clone(&asked_to_leave) };
         taken.seats.insert(number, seat);
         Some(Place { places: self.clone(), number, asked_to_leave })
     }
 }
 
 impl Place {
-    /// Its owner has signed in, and keeps it.
-    pub(super) fn keep(&self) {
+    /// Whose it is from now on: that user holds it. Without one it is a stranger's.
+    pub(super) fn belongs_to(&self, user: Option<&str>) {
         let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seat) = taken.seats.get_mut(&self.number) {
-            seat.is_stranger = false;
+        let Some(seat) = taken.seats.get_mut(&self.number) else { return };
+        seat.user = user.map(str::to_owned);
+        if let Some(user) = user {
+            taken.limit(user, self.number);
         }
     }
 
@@ -72,7 +76,7 @@ impl Drop for Place {
 impl Taken {
     fn make_room(&mut self, address: IpAddr) -> Option<()> {
         let of_address = self.seats.values().filter(|seat| seat.address == address);
-        let strangers = of_address.clone().filter(|seat| seat.is_stranger).count();
+        let strangers = of_address.clone().filter(|seat| seat.user.is_none()).count();
         if of_address.count() >= limits::CONNECTIONS_OF_ADDRESS || strangers >= limits::STRANGERS_OF_ADDRESS {
             self.dismiss(address)
         } else if self.seats.len() >= limits::CONNECTIONS {
@@ -84,8 +88,22 @@ impl Taken {
 
     /// Asks the stranger of `address` to leave who has been there longest.
     fn dismiss(&mut self, address: IpAddr) -> Option<()> {
-        let mut strangers = self.seats.iter().filter(|(_, seat)| seat.is_stranger && seat.address == address);
+        let mut strangers = self.seats.iter().filter(|(_, seat)| seat.user.is_none() && seat.address == address);
         let number = *strangers.next()?.0;
+        self.empty(number)
+    }
+
+    /// Asks the oldest of a user's to leave where there are too many, but not the place `but`.
+    fn limit(&mut self, user: &str, but: u64) {
+        let held = self.seats.iter().filter(|(_, seat)| seat.user.as_deref() == Some(user));
+        let others: Vec<_> = held.map(|(number, _)| *number).filter(|number| *number != but).collect();
+        let too_many = (others.len() + 1).saturating_sub(limits::CONNECTIONS_OF_USER);
+        for number in &others[..too_many] {
+            self.empty(*number);
+        }
+    }
+
+    fn empty(&mut self, number: u64) -> Option<()> {
         self.seats.remove(&number)?.asked_to_leave.notify_one();
         Some(())
     }
@@ -93,7 +111,7 @@ impl Taken {
     /// The address that has most strangers here.
     fn most_strangers(&self) -> Option<IpAddr> {
         let mut counts = HashMap::new();
-        for seat in self.seats.values().filter(|seat| seat.is_stranger) {
+        for seat in self.seats.values().filter(|seat| seat.user.is_none()) {
             *counts.entry(seat.address).or_insert(0_usize) += 1;
         }
         counts.into_iter().max_by_key(|(_, count)| *count).map(|(address, _)| address)
@@ -144,9 +162,9 @@ mod tests {
     fn who_has_signed_in_keeps_the_place() {
         let places = Places::default();
         let users: Vec<_> = (0..limits::CONNECTIONS_OF_ADDRESS)
-            .map(|_| {
+            .map(|n| {
                 let place = places.take(address(0)).unwrap();
-                place.keep();
+                place.belongs_to(Some(&format!("user-{n}")));
                 place
             })
             .collect();
@@ -155,5 +173,36 @@ mod tests {
         assert_eq!(strangers.len(), 1000);
         assert!(!users.iter().any(is_lost));
         assert_eq!(places.0.lock().unwrap().seats.len(), limits::CONNECTIONS);
+    }
+
+    #[test]
+    fn a_user_with_more_connections_than_eight_loses_the_oldest() {
+        let places = Places::default();
+        let first = places.take(address(0)).unwrap();
+        let of_user = |name: &str, n: usize| {
+            let place = places.take(address(n)).unwrap();
+            place.belongs_to(Some(name));
+            place
+        };
+        let other = of_user("other", 1);
+        let held: Vec<_> = (0..500).map(|n| of_user("one", n % 100)).collect();
+        let lost: Vec<_> = held.iter().map(is_lost).collect();
+        assert!(lost[..492].iter().all(|lost| *lost) && !lost[492..].contains(&true));
+        // Who came before them all signs in last, and again with every request.
+        for _ in 0..3 {
+            first.belongs_to(Some("one"));
+        }
+        assert!(is_lost(&held[492]) && !is_lost(&held[493]) && !is_lost(&first) && !is_lost(&other));
+        assert_eq!(places.0.lock().unwrap().seats.len(), limits::CONNECTIONS_OF_USER + 1);
+    }
+
+    #[test]
+    fn whoever_may_not_back_up_any_more_is_a_stranger_again() {
+        let places = Places::default();
+        let place = places.take(address(0)).unwrap();
+        place.belongs_to(Some("admin"));
+        place.belongs_to(None);
+        let others: Vec<_> = (0..limits::STRANGERS_OF_ADDRESS).map(|_| places.take(address(0)).unwrap()).collect();
+        assert!(is_lost(&place) && !others.iter().any(is_lost));
     }
 }

@@ -1,7 +1,7 @@
 //! Which pairs this agent made, and for whom: only these are given out or removed, never what else lies in the folder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::state;
 use crate::create::Report;
 use crate::error::{Error, Result};
 use crate::hex;
@@ -20,6 +21,8 @@ use crate::server_data::Account;
 
 /// Bytes of a key file that are looked at. Ours have three hundred.
 const MAX_KEY_FILE: u64 = 64 * 1024;
+/// Records above which such are struck off, the oldest first, whose pairs are not there any more.
+const MANY: usize = 4096;
 
 /// A pair that was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,19 +69,14 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Reads the list in `folder`. Pairs that are not there any more are struck off.
+    /// Reads the list in `folder`. A pair that is not there stays on it: its disk may be mounted later.
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("records.json");
-        let mut all: Vec<Record> = match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|error| Error::Io {
-                action: "understand",
-                path: path.clone(),
-                source: error.into(),
-            })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::io("read", &path, error)),
+        let unusable = |error: serde_json::Error| Error::io("understand", &path, error.into());
+        let all = match state::read(&path)? {
+            Some(text) => serde_json::from_slice(&text).map_err(unusable)?,
+            None => Vec::new(),
         };
-        all.retain(|record| record.archive.path.exists() || record.key.path.exists());
         Ok(Self { path, all: Mutex::new(all) })
     }
 
@@ -96,7 +94,8 @@ impl Records {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         // A pair of that name that was there before has been taken away by somebody.
         let others = all.iter().filter(|old| old.backup_name != record.backup_name).cloned();
-        let with_it: Vec<_> = others.chain([record.clone()]).collect();
+        let mut with_it: Vec<_> = others.chain([record.clone()]).collect();
+        strike_off(&mut with_it, MANY);
         self.save(&with_it)?;
         *all = with_it;
         Ok(())
@@ -108,36 +107,47 @@ impl Records {
         all.iter().find(|record| record.backup_name == backup_name && record.is_of(owner)).cloned()
     }
 
-    /// Removes a pair and strikes it off. Where another file stands under one of its names, neither is touched.
-    pub(super) fn remove(&self, record: &Record) -> Result<()> {
+    /// Removes a pair and strikes it off. Where another file stands under one of its names, neither is touched. `false` where
+    /// none of the two is there: it stays on the list, as its disk may not be mounted.
+    pub(super) fn remove(&self, record: &Record) -> Result<bool> {
         // The archive first: a key without its archive opens nothing, an archive without its key is lost.
         let files = [&record.archive, &record.key];
         if let Some(other) = files.iter().find(|made| made.is_another()) {
             let source = std::io::Error::other("it was changed since it was made, so it is left as it is");
             return Err(Error::Io { action: "remove", path: other.path.clone(), source });
         }
+        let mut is_there = false;
         for made in files {
             match fs::remove_file(&made.path) {
+                Ok(()) => is_there = true,
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(Error::io("remove", &made.path, error));
                 }
                 _ => {}
             }
         }
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|other| other != record);
-        self.save(&all)
+        if is_there {
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|other| other != record);
+            self.save(&all)?;
+        }
+        Ok(is_there)
     }
 
     fn save(&self, all: &[Record]) -> Result<()> {
-        let written = |e| Error::io("write", &self.path, e);
-        let text = serde_json::to_vec_pretty(all).map_err(|e| written(e.into()))?;
-        let new = self.path.with_extension("json.new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(written)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(written)?;
-        fs::rename(&new, &self.path).map_err(written)
+        let text = serde_json::to_vec_pretty(all).map_err(|e| Error::io("write", &self.path, e.into()))?;
+        state::replace(&self.path, &text)
     }
+}
+
+/// Strikes off what is more than `many`, as far as it is not there.
+fn strike_off(all: &mut Vec<Record>, many: usize) {
+    let mut excess = all.len().saturating_sub(many);
+    all.retain(|record| {
+        let is_struck = excess > 0 && record.archive.is_gone() && record.key.is_gone();
+        excess -= usize::from(is_struck);
+        !is_struck
+    });
 }
 
 impl Owner {
@@ -185,6 +195,10 @@ impl Made {
         fs::symlink_metadata(&self.path).is_ok_and(|found| !self.is(&found))
     }
 
+    fn is_gone(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
     fn is(&self, found: &fs::Metadata) -> bool {
         let is_as_made = (found.ino(), found.len(), (found.mtime(), found.mtime_nsec()));
         found.is_file() && is_as_made == (self.inode, self.size, self.modified)
@@ -201,4 +215,38 @@ fn digest_of(file: &File, path: &Path) -> Result<String> {
     let mut text = Zeroizing::new(Vec::new());
     file.take(MAX_KEY_FILE).read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;
     Ok(hex::encode(&Sha256::digest(&*text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_records_the_oldest_go_whose_pairs_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |name: String| {
+            let path = folder.path().join(name);
+            fs::write(&path, "x").unwrap();
+            Made::at(&path, String::new()).unwrap()
+        };
+        let mut all: Vec<_> = (0..6)
+            .map(|n| Record {
+                backup_name: n.to_string(),
+                username: "admin".to_owned(),
+                account_created: None,
+                archive: made(format!("{n}.cfms.enc")),
+                key: made(format!("{n}.key")),
+            })
+            .collect();
+        for gone in ["1.cfms.enc", "1.key", "2.key", "3.cfms.enc", "3.key", "4.cfms.enc", "4.key"] {
+            fs::remove_file(folder.path().join(gone)).unwrap();
+        }
+        let names = |all: &[Record]| all.iter().map(|record| record.backup_name.clone()).collect::<String>();
+        strike_off(&mut all, 6);
+        assert_eq!(names(&all), "012345");
+        strike_off(&mut all, 4);
+        assert_eq!(names(&all), "0245");
+        strike_off(&mut all, 1);
+        assert_eq!(names(&all), "025", "what is there stays, and half a pair too");
+    }
 }

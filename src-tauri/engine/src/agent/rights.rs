@@ -82,6 +82,11 @@ pub(super) mod tests {
         }
     }
 
+    /// An account that may make backups.
+    pub(crate) fn administrator() -> Account {
+        Account { permissions: vec![entry("manage_system", true, 0.0, None)], ..nobody() }
+    }
+
     fn entry(name: &str, is_granted: bool, start: f64, end: Option<f64>) -> Permission {
         Permission { name: name.to_owned(), is_granted, span: Span { start: Some(start), end } }
     }

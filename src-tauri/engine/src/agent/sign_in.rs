@@ -176,7 +176,7 @@ pub(super) async fn authenticate(
 }
 
 /// What the database knows of that user now.
-pub(super) async fn look_up(core: &Arc<Core>, username: &str) -> Result<Lookup> {
+async fn look_up(core: &Arc<Core>, username: &str) -> Result<Lookup> {
     let (core, username) = (Arc::clone(core), username.to_owned());
     let work = tokio::task::spawn_blocking(move || core.source.look_up(&username));
     work.await.unwrap_or(Err(Error::Cancelled))

@@ -1,8 +1,7 @@
 //! The certificate and key that the agent shows: given ones, the server's own, or a pair made once and kept.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use zeroize::Zeroizing;
 
+use super::state;
 use crate::certificate::Fingerprint;
 use crate::error::{Error, Result};
 use crate::server_data::ServerData;
@@ -33,6 +33,9 @@ pub enum TlsPair {
     Automatic,
 }
 
+/// The text of a file.
+type Text = Zeroizing<Vec<u8>>;
+
 /// A pair that is ready for use.
 pub(super) struct Identity {
     pub(super) acceptor: TlsAcceptor,
@@ -45,16 +48,19 @@ impl Identity {
     /// Reads the pair, or makes one in `folder`.
     pub(super) fn of(wanted: &TlsPair, source: &ServerData, folder: &Path) -> Result<Self> {
         if let TlsPair::Given { certificate, key } = wanted {
-            return Self::read(certificate, key);
+            let read = |path: &Path| fs::read(path).map(Zeroizing::new).map_err(|e| Error::io("read", path, e));
+            return Self::parse((certificate, &read(certificate)?), (key, &read(key)?));
         }
         if let Some(identity) = Self::of_server(source) {
             return Ok(identity);
         }
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        if !(certificate.exists() && key.exists()) {
-            make(&certificate, &key, source.listens_on().0)?;
-        }
-        Self::read(&certificate, &key)
+        let kept = (state::read(&certificate)?, state::read(&key)?);
+        let (certificate_pem, key_pem) = match kept {
+            (Some(certificate), Some(key)) => (certificate, key),
+            _ => make(&certificate, &key, source.listens_on().0)?,
+        };
+        Self::parse((&certificate, &certificate_pem), (&key, &key_pem))
     }
 
     /// The pair that the server itself shows, if it can be used.
@@ -68,11 +74,6 @@ impl Identity {
         };
         let (certificate, key) = (read("server/ssl/cert.pem")?, read("server/ssl/key.pem")?);
         Self::parse((&certificate.0, &certificate.1), (&key.0, &key.1)).ok()
-    }
-
-    fn read(certificate: &Path, key: &Path) -> Result<Self> {
-        let read = |path: &Path| fs::read(path).map(Zeroizing::new).map_err(|e| Error::io("read", path, e));
-        Self::parse((certificate, &read(certificate)?), (key, &read(key)?))
     }
 
     fn parse((certificate, pem): (&Path, &[u8]), (key, key_pem): (&Path, &[u8])) -> Result<Self> {
@@ -105,7 +106,7 @@ fn words(error: &rustls::Error) -> String {
 }
 
 /// Makes a self-signed pair for ten years: who trusts it trusts its fingerprint, which a new one would change.
-fn make(certificate: &Path, key: &Path, host: &str) -> Result<()> {
+fn make(certificate: &Path, key: &Path, host: &str) -> Result<(Text, Text)> {
     const YEAR: u64 = 31_556_952;
     let year = 1970 + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / YEAR;
     let year = i32::try_from(year).unwrap_or(2026);
@@ -116,24 +117,15 @@ fn make(certificate: &Path, key: &Path, host: &str) -> Result<()> {
         let mut params = CertificateParams::new(names)?;
         (params.not_before, params.not_after) = (date_time_ymd(year - 1, 1, 1), date_time_ymd(year + 10, 1, 1));
         params.distinguished_name.push(DnType::CommonName, "CFMS Backup agent");
-        Ok::<_, rcgen::Error>((params.self_signed(&pair)?.pem(), Zeroizing::new(pair.serialize_pem())))
+        let text = |pem: String| Text::new(pem.into_bytes());
+        Ok::<_, rcgen::Error>((text(params.self_signed(&pair)?.pem()), text(pair.serialize_pem())))
     })();
     let (certificate_pem, key_pem) = made.map_err(|error| Error::TlsPair {
         path: certificate.to_path_buf(),
         problem: format!("it could not be made: {error}"),
     })?;
     // The key first: a certificate without its key would be taken for a whole pair.
-    write(key, key_pem.as_bytes())?;
-    write(certificate, certificate_pem.as_bytes())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != ErrorKind::NotFound
-    {
-        return Err(Error::io("replace", path, error));
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(|e| Error::io("write", path, e))
+    state::replace(key, &key_pem)?;
+    state::replace(certificate, &certificate_pem)?;
+    Ok((certificate_pem, key_pem))
 }

@@ -94,7 +94,7 @@ impl Error {
                 params.insert("archive", shown(archive));
                 params.insert("path", shown(expected));
             }
-            Self::KeyFile { path, problem } => {
+            Self::KeyFile { path, problem } | Self::StateNotPrivate { path, problem } => {
                 params.insert("path", shown(path));
                 params.insert("problem", (*problem).to_owned());
             }

@@ -5,8 +5,8 @@
 //! that was given up leaves an answer on its way that would be taken for the next one's: such a connection is over.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     incoming: mpsc::Receiver<Result<Message>>,
     /// Whether anybody waits for what comes in.
     is_asked: Arc<AtomicBool>,
+    /// With what words the server closed it.
+    farewell: Arc<OnceLock<String>>,
     /// Whether an answer is still on its way.
     in_flight: bool,
 }
@@ -82,18 +84,29 @@ impl Connection {
         };
         let (outgoing, requests) = mpsc::channel(1);
         let (answers, incoming) = mpsc::channel(WAITING);
-        let is_asked = Arc::<AtomicBool>::default();
-        let pump =
-            Pump { socket, server: server.clone(), unsaid: unsaid.clone(), answers, is_asked: Arc::clone(&is_asked) };
+        let (is_asked, farewell) = (Arc::<AtomicBool>::default(), Arc::<OnceLock<_>>::default());
+        let pump = Pump {
+            socket,
+            server: server.clone(),
+            unsaid: unsaid.clone(),
+            answers,
+            is_asked: Arc::clone(&is_asked),
+            farewell: Arc::clone(&farewell),
+        };
         tokio::spawn(pump.run(requests));
         let certificate = dialled.certificate;
         let (unsaid, stream, in_flight) = (unsaid.clone(), 0, false);
-        Ok(Self { server, unsaid, framing, certificate, stream, outgoing, incoming, is_asked, in_flight })
+        Ok(Self { server, unsaid, framing, certificate, stream, outgoing, incoming, is_asked, farewell, in_flight })
     }
 
     /// The certificate that the server showed.
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
+    }
+
+    /// Whether the server has closed it with these words.
+    pub(crate) fn was_closed_with(&self, reason: &str) -> bool {
+        self.farewell.get().is_some_and(|said| said == reason)
     }
 
     /// Whether it can still be used, as far as is known here. What arrived unasked is passed over.
@@ -245,6 +258,7 @@ struct Pump {
     unsaid: Unsaid,
     answers: mpsc::Sender<Result<Message>>,
     is_asked: Arc<AtomicBool>,
+    farewell: Arc<OnceLock<String>>,
 }
 
 impl Pump {
@@ -269,7 +283,12 @@ impl Pump {
                         }
                     }
                     // Reading on answers a ping, and completes a close.
-                    Some(Ok(Message::Close(frame))) => farewell = frame,
+                    Some(Ok(Message::Close(frame))) => {
+                        if let Some(frame) = &frame {
+                            let _ = self.farewell.set(frame.reason.to_string());
+                        }
+                        farewell = frame;
+                    }
                     Some(Ok(_)) => {}
                     Some(Err(error)) => break self.lost(&error, farewell),
                     None => break self.lost(&WsError::ConnectionClosed, farewell),

@@ -19,7 +19,7 @@ use crate::error::{Error, RemoteError, Result};
 use crate::hex;
 use crate::job::{Job, Phase};
 use crate::names::BackupName;
-use crate::protocol::{DownloadBackup, DownloadEnd, DownloadStart, Part, action, code};
+use crate::protocol::{DownloadBackup, DownloadEnd, DownloadStart, Part, action, code, farewell};
 
 /// How long a server may take between two pieces of a file.
 const STALLED: Duration = Duration::from_secs(120);
@@ -62,7 +62,10 @@ impl Remote {
                 Ok(announced) => break announced,
                 Err(error) => {
                     // Half a file is on it.
-                    self.connection = None;
+                    let connection = self.connection.take();
+                    if connection.is_some_and(|connection| connection.was_closed_with(farewell::FILE_CHANGED)) {
+                        return Err(self.damaged(name, part, "it was changed on the server since it was made"));
+                    }
                     if transfer.sink.taken() > before {
                         retry = Retry::new(&self.server);
                     }

@@ -9,6 +9,7 @@ use tokio::io::DuplexStream;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::super::rights::tests::administrator;
 use super::super::{Core, audit, backups, places, records, sign_in};
 use super::*;
 use crate::server_data::ServerData;
@@ -112,7 +113,7 @@ async fn who_has_asked_and_not_signed_in_is_let_go_of_after_a_minute() {
     let (code, waited) = line.closed().await;
     assert!(code == 1008 && about(waited, 60), "{code} {waited:?}");
     let mut line = self::line().await;
-    line.connection.as_mut().unwrap().user = Some("admin".to_owned());
+    line.connection.as_mut().unwrap().user = Some(User::of(&administrator(), "token".into()));
     line.serve();
     line.server_info().await;
     let (code, waited) = line.closed().await;
