@@ -58,10 +58,13 @@ fn run(cli: Cli) -> Exit {
         Err(error) => return output.conclude(Err(Failure::internal(format!("cannot listen to signals: {error}")))),
     };
     let mut result = call(cli.verb, &output, &signals);
-    if let Err(failure) = &mut result
-        && failure.report.code == "cancelled"
-    {
-        failure.exit = signals.exit();
+    // What is told of a run that was stopped may be an answer too: a backup was made, and did not come home.
+    let exit = match &mut result {
+        Ok(answer) => &mut answer.exit,
+        Err(failure) => &mut failure.exit,
+    };
+    if *exit == Exit::Interrupted {
+        *exit = signals.exit();
     }
     output.conclude(result)
 }

@@ -27,7 +27,7 @@ struct Colors {
 #[derive(Debug)]
 pub(crate) struct Answer {
     document: String,
-    exit: Exit,
+    pub(crate) exit: Exit,
 }
 
 /// The document of a run that failed.

@@ -48,7 +48,7 @@ async fn info(args: &RemoteInfoArgs, output: &Output, signals: &Signals) -> Resu
         output.paint().bold(&show::line(&facts.server_name)),
         table(&telling::server(&facts))
     ));
-    let exit = tell_warnings(&facts.warnings, output);
+    let exit = tell_warnings(&facts.warnings, facts.warnings.len() as u64, output);
     let warnings = facts.warnings.clone();
     Answer::new(&Document { server: facts, warnings }, exit)
 }
@@ -84,10 +84,10 @@ fn quiet_job(signals: &Signals) -> Job {
     Job::silent().with_canceller(signals.canceller())
 }
 
-fn tell_warnings(found: &[cfms_backup::Warning], output: &Output) -> Exit {
+fn tell_warnings(found: &[cfms_backup::Warning], total: u64, output: &Output) -> Exit {
     if found.is_empty() {
         return Exit::Done;
     }
-    output.warn(&warnings::text(found, found.len() as u64, output.paint_warnings()));
+    output.warn(&warnings::text(found, total, output.paint_warnings()));
     Exit::Warnings
 }

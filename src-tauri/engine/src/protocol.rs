@@ -79,7 +79,7 @@ pub mod code {
     pub const INACTIVE: i64 = 4003;
 }
 
-/// The messages that clients branch on.
+/// The messages that clients branch on, or show though they answer a password.
 pub mod message {
     /// 403: a permission is missing.
     pub const ACCESS_DENIED: &str = "Access denied";
@@ -89,6 +89,11 @@ pub mod message {
     pub const PASSWORD_MUST_CHANGE: &str = "Password must be changed before you can log in";
     /// 500 of `generate_backup`.
     pub const BACKUP_FAILED: &str = "Failed to generate backup";
+    /// 500 of our agent: so much is asked for that there is no turn.
+    pub const BUSY: &str = "The server is busy; try again";
+    /// 500 of our agent: whether users may be let in is not known.
+    pub const NO_LOCKDOWN: &str = "The CFMS server accepts connections but does not say whether it is locked down. Try again when it answers, \
+         or when it is stopped.";
 }
 
 /// Why a connection is closed, where clients branch on it.

@@ -5,4 +5,6 @@ mod over_tls;
 mod real_servers;
 mod scripted;
 mod signing_in;
+mod stopped;
+mod telling_all;
 mod unfit;

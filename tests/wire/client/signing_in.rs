@@ -190,6 +190,41 @@ async fn what_a_server_was_told_in_confidence_is_in_no_error_when_it_repeats_it(
     server.is_over().await;
 }
 
+/// Backwards, which no filter knows.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_just_told_a_secret_is_not_quoted_at_all() {
+    let told = |error: cfms_backup::Error| {
+        let told = format!("{error} {error:?} {:?}", error.params());
+        assert!(!told.contains("thgir") && !told.contains("nek0t"), "{told}");
+        told
+    };
+    for code in [400, 403, 409, 418, 500] {
+        let server = Scripted::real(move |mut wire| async move {
+            let (data, words) = (json!({"error": "thgir"}), "not thgir nor nek0t");
+            for action in ["login", "set_passwd"] {
+                wire.expect(action).await;
+                wire.answer_in_words(code, data.clone(), words).await;
+            }
+            wire.let_in("t0ken").await;
+            wire.expect("refresh_token").await;
+            wire.answer_in_words(code, data, words).await;
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let refusal = told(sign_in(&mut remote, &job).await.unwrap_err());
+        assert!(refusal.contains("its words are not shown"), "{refusal}");
+        let (old, new) = (Secret::from("old"), Secret::from("right"));
+        let refusal = told(remote.set_password("admin", &old, &new, &job).await.unwrap_err());
+        assert!(refusal.contains("its words are not shown"), "{refusal}");
+        sign_in(&mut remote, &job).await.unwrap();
+        sleep(Duration::from_secs(3500)).await;
+        told(remote.back_up(None, false, &job).await.unwrap_err());
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_second_factor_is_no_wrong_password() {
     for code in [401, 202] {

@@ -81,7 +81,9 @@ async fn a_message_in_endless_pieces_is_refused_too() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_cfms_server_is_said_to_be_none() {
-    let cases: [(&[u8], &str); 6] = [
+    let many = format!("HTTP/1.1 101 Switching Protocols\r\n{}\r\n", "X: y\r\n".repeat(500));
+    let long = format!("HTTP/1.1 101 Switching Protocols\r\nX: {}", "y".repeat(200_000));
+    let cases: [(&[u8], &str); 8] = [
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "like a web server, with HTTP 404"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "like a web server, with HTTP 200"),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: tea\r\n\r\n", ": it is a web server"),
@@ -89,12 +91,15 @@ async fn what_is_no_cfms_server_is_said_to_be_none() {
         // The alert of a TLS server that was spoken to without.
         (b"\x15\x03\x03\x00\x02\x02\x32", "it speaks TLS: use wss://"),
         (b"SSH-2.0-OpenSSH_9.2p1\x1b\r\n\r\n", "“SSH-2.0-OpenSSH_9.2p1\\u{1b}”"),
+        (many.as_bytes(), ": it is a web server"),
+        (long.as_bytes(), ": it is a web server"),
     ];
     for (answer, words) in cases {
-        let server = Scripted::new();
+        let (answer, server) = (answer.to_vec(), Scripted::new());
         server.then_raw(move |mut stream| async move {
             let _ = stream.read(&mut [0; 1024]).await;
-            stream.write_all(answer).await.unwrap();
+            // Who has read enough hangs up.
+            let _ = stream.write_all(&answer).await;
             let _ = stream.read_to_end(&mut Vec::new()).await;
         });
         let error = server.called(&silent()).await.unwrap_err();

@@ -240,6 +240,7 @@ export const reasons: Record<string, string> = {
   "it is a web server": "它是网页服务器",
   "it answers to a WebSocket handshake with “{}”": "对 WebSocket 握手的应答为“{1}”",
   "it answers like a web server, with HTTP {}": "应答如同网页服务器（HTTP {1}）",
+  "its words are not shown, a password could be among them": "不显示其原话，其中可能含有密码",
   "it does not answer to a TLS handshake": "对 TLS 握手没有应答",
   "its name is not resolved": "无法解析其名称",
   "{} does not answer": "{1} 没有应答",

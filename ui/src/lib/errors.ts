@@ -24,9 +24,11 @@ export function asFailure(thrown: unknown): Failure {
 export function explain(failure: Failure, t: Dictionary): { title: string; advice: string | null } {
   const text = Object.hasOwn(t.errors, failure.code) ? t.errors[failure.code] : undefined;
   if (!text) return { title: failure.message, advice: failure.advice };
-  const { action = "", problem = "" } = failure.params;
+  const { action = "", problem = "", message = "" } = failure.params;
+  // A server's own words stay as they are.
+  const params = Object.hasOwn(t.reasons, message) ? { ...failure.params, message: said(message, t) } : failure.params;
   return {
-    title: text.title(failure.params, t.actions[action] ?? action, said(problem, t)),
+    title: text.title(params, t.actions[action] ?? action, said(problem, t)),
     advice: text.advice(failure.params),
   };
 }

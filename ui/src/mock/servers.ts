@@ -117,6 +117,7 @@ export const made: OnServer = {
   metadata: samples.report.metadata,
   incomplete: null,
   warnings: samples.warnings.slice(0, 1),
+  warnings_total: 1,
   duration_seconds: 48.2,
 };
 

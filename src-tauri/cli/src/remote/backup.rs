@@ -27,6 +27,8 @@ struct Document {
     copy: Option<FetchedCopy>,
     deleted_from_server: bool,
     warnings: Vec<Warning>,
+    /// How many there were.
+    warnings_total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureReport>,
 }
@@ -43,9 +45,22 @@ struct Made {
 }
 
 impl Made {
-    fn of(made: OnServer) -> (Self, Vec<Warning>) {
-        let OnServer { backup_name, archive_path, key_path, metadata, incomplete, warnings, duration_seconds } = made;
-        (Self { backup_name, archive_path, key_path, metadata, incomplete, duration_seconds }, warnings)
+    fn of(made: OnServer) -> Self {
+        let OnServer { backup_name, archive_path, key_path, metadata, incomplete, duration_seconds, .. } = made;
+        Self { backup_name, archive_path, key_path, metadata, incomplete, duration_seconds }
+    }
+}
+
+impl Document {
+    fn new(server: ServerFacts, warnings: Vec<Warning>) -> Self {
+        let warnings_total = warnings.len() as u64;
+        let (on_server, copy, deleted_from_server, error) = (None, None, false, None);
+        Self { server, on_server, copy, deleted_from_server, warnings, warnings_total, error }
+    }
+
+    fn warn(&mut self, more: Vec<Warning>, total: u64) {
+        self.warnings.extend(more);
+        self.warnings_total += total;
     }
 }
 
@@ -60,24 +75,17 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
     let mut server = connect(&args.server, output, &job).await?;
     let facts = server.facts();
     refuse_in_vain(&facts, destination.is_some())?;
-    let mut warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
+    let warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let (progress, job) = start(output, signals);
-    let made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
+    let mut made = server.back_up(name.as_ref(), destination.is_some(), &job).await.inspect_err(|error| {
         if error.code() == Code::Cancelled {
             output.warn("The server goes on with the backup without you: it will lie on its disk.");
         }
     })?;
-    let (made, more) = Made::of(made);
-    warnings.extend(more);
-    let mut document = Document {
-        server: facts,
-        warnings,
-        on_server: Some(made),
-        copy: None,
-        deleted_from_server: false,
-        error: None,
-    };
+    let mut document = Document::new(facts, warnings);
+    document.warn(std::mem::take(&mut made.warnings), made.warnings_total);
+    document.on_server = Some(Made::of(made));
     let Some(destination) = destination else {
         drop(progress);
         return conclude(document, Ok(()), output);
@@ -119,8 +127,7 @@ pub(super) async fn fetch(args: RemoteDownloadArgs, output: &Output, signals: &S
     refuse_in_vain(&facts, true)?;
     let warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
-    let mut document =
-        Document { server: facts, on_server: None, copy: None, deleted_from_server: false, warnings, error: None };
+    let mut document = Document::new(facts, warnings);
     let (progress, job) = start(output, signals);
     let fetched = bring_home(&mut server, &name, &destination, args.delete_from_server, &mut document, &job).await;
     drop(progress);
@@ -161,7 +168,9 @@ async fn bring_home(
     job: &Arc<Job>,
 ) -> Result<()> {
     let mut copy = server.download(name, destination, job).await?;
-    document.warnings.append(&mut copy.warnings);
+    let warnings = std::mem::take(&mut copy.warnings);
+    let total = warnings.len() as u64;
+    document.warn(warnings, total);
     let is_proven = is_proven(&copy);
     document.copy = Some(copy);
     // The server's is the only good one until this one is known to be.
@@ -179,7 +188,7 @@ fn is_proven(copy: &FetchedCopy) -> bool {
 /// Tells what was done, and what was not.
 fn conclude(mut document: Document, outcome: Result<()>, output: &Output) -> Result<Answer> {
     tell(&document, output);
-    let mut exit = tell_warnings(&document.warnings, output);
+    let mut exit = tell_warnings(&document.warnings, document.warnings_total, output);
     if document.copy.as_ref().is_some_and(|copy| copy.outcome == Outcome::DoneWithWarnings) {
         exit = Exit::Warnings;
     }

@@ -35,9 +35,6 @@ pub(super) struct Credentials {
 }
 
 const TOO_MANY: &str = "Too many login attempts. Please try again later.";
-const BUSY: &str = "The server is busy; try again";
-const NO_LOCKDOWN: &str = "The CFMS server accepts connections but does not say whether it is locked down. Try again when it answers, \
-     or when it is stopped.";
 const WRONG: &str = "Invalid credentials";
 const WRONG_TOKEN: &str = "Invalid user or token";
 
@@ -111,7 +108,7 @@ async fn decide(core: &Arc<Core>, address: IpAddr, credentials: Credentials) -> 
 
 /// So much is asked for that there was no turn: nobody did wrong.
 fn busy() -> Reply {
-    Reply::new(code::FAILED, json!({ "code": Code::ServerBusy }), BUSY)
+    Reply::new(code::FAILED, json!({ "code": Code::ServerBusy }), message::BUSY)
 }
 
 /// The answer to somebody who is who they say.
@@ -144,7 +141,7 @@ pub(super) async fn refuse_locked_out(core: &Core, account: &Account) -> std::re
         State::Off => Ok(()),
         State::On => Err(Reply::refusal(code::LOCKDOWN, "lockdown")),
         // Another code, as no administrator locked anything.
-        State::Unknown => Err(Reply::refusal(code::FAILED, NO_LOCKDOWN)),
+        State::Unknown => Err(Reply::refusal(code::FAILED, message::NO_LOCKDOWN)),
     }
 }
 

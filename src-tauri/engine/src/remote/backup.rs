@@ -31,8 +31,11 @@ pub struct OnServer {
     pub metadata: Metadata,
     /// Why it must not be relied on, in the server's words: it lacks most contents.
     pub incomplete: Option<String>,
-    /// What a person should know.
+    /// What a person should know; a thousand or so at most.
     pub warnings: Vec<Warning>,
+    /// How many warnings there were.
+    #[ts(type = "number")]
+    pub warnings_total: u64,
     /// How long it took, in seconds.
     pub duration_seconds: f64,
 }
@@ -52,7 +55,7 @@ impl Remote {
         let started = Instant::now();
         job.phase(Phase::ServerWork, None, None)?;
         let listens = self.listen(job).await?;
-        let mut progress = Progress::new(fetching, job);
+        let mut progress = Progress::new(fetching, self.unsaid.clone(), job);
         let (dial, framing, session) = (Arc::clone(&self.dial), self.framing, self.session.clone());
         let data = GenerateBackup { backup_name: name.map(|name| name.as_str().to_owned()) };
         let asking = Asking {
@@ -73,8 +76,9 @@ impl Remote {
         if response.code != code::OK && incomplete.is_none() {
             return Err(self.refusal(action::GENERATE_BACKUP, &response));
         }
-        let generated: GeneratedBackup<Metadata> =
+        let mut generated: GeneratedBackup<Metadata> =
             self.held(&response, "the answer to generate_backup has another shape").map_err(unclear)?;
+        generated.metadata.version = self.unsaid.cleaned(&generated.metadata.version);
         let made = self.name_of(&generated, name).map_err(unclear)?;
         let mut warnings = progress.end();
         self.work_done = progress.done;
@@ -88,6 +92,7 @@ impl Remote {
             key_path: self.unsaid.cleaned(&generated.key_path),
             metadata: generated.metadata,
             incomplete,
+            warnings_total: progress.unlisted.saturating_add(warnings.len() as u64),
             warnings,
             duration_seconds: started.elapsed().as_secs_f64(),
         })
@@ -127,22 +132,30 @@ impl Remote {
 /// Phases that a server may plan, and bytes of each: what it says more is not believed.
 const MAX_PHASES: usize = 16;
 const MAX_TOTAL: u64 = 1 << 50;
+/// Plans and warnings of one backup that are told. More are counted, or passed over.
+const MAX_PLANS: usize = 100;
+const MAX_WARNINGS: usize = 1000;
 
 /// What the agent tells of its work, as one phase of this program's.
 struct Progress<'a> {
     job: &'a Job,
     fetching: bool,
+    unsaid: Unsaid,
     plan: Vec<PlannedPhase>,
+    plans: usize,
     /// Bytes of the phases before the current one, and of the current one.
     before: u64,
     current: u64,
     done: u64,
     warnings: Vec<Warning>,
+    /// Warnings beyond those.
+    unlisted: u64,
 }
 
 impl<'a> Progress<'a> {
-    fn new(fetching: bool, job: &'a Job) -> Self {
-        Self { job, fetching, plan: Vec::new(), before: 0, current: 0, done: 0, warnings: Vec::new() }
+    fn new(fetching: bool, unsaid: Unsaid, job: &'a Job) -> Self {
+        let (plan, warnings) = (Vec::new(), Vec::new());
+        Self { job, fetching, unsaid, plan, plans: 0, before: 0, current: 0, done: 0, warnings, unlisted: 0 }
     }
 
     /// What is not understood is passed over: progress is no reason to fail.
@@ -158,18 +171,26 @@ impl<'a> Progress<'a> {
             }
             Some(Event::Done { bytes, item, .. }) => {
                 if let Some(item) = item {
-                    self.job.aside(item);
+                    self.job.aside(self.unsaid.cleaned(&item));
                 }
                 self.advance(self.before.saturating_add(bytes.min(self.current)));
             }
-            Some(Event::Warning { warning }) => {
-                self.job.warn(&warning);
-                if self.warnings.len() < crate::create::MAX_WARNINGS {
-                    self.warnings.push(warning);
-                }
-            }
+            Some(Event::Warning { warning }) => self.warn(warning),
             Some(Event::Connection { .. }) | None => {}
         }
+    }
+
+    fn warn(&mut self, mut warning: Warning) {
+        if self.warnings.len() >= MAX_WARNINGS {
+            self.unlisted += 1;
+            return;
+        }
+        let about = [&mut warning.file_id, &mut warning.document_id, &mut warning.title, &mut warning.path];
+        for text in about.into_iter().flatten().chain([&mut warning.reason]) {
+            *text = self.unsaid.cleaned(text);
+        }
+        self.job.warn(&warning);
+        self.warnings.push(warning);
     }
 
     fn replan(&mut self, mut plan: Vec<PlannedPhase>, snapshot_at: Option<f64>) {
@@ -177,9 +198,10 @@ impl<'a> Progress<'a> {
         plan.iter_mut().for_each(|planned| planned.total = planned.total.min(MAX_TOTAL));
         let (total, was) = (sum(&plan), sum(&self.plan));
         self.plan = plan;
-        if total == was {
+        if total == was || self.plans >= MAX_PLANS {
             return;
         }
+        self.plans += 1;
         let mut phases = vec![(Phase::ServerWork, total)];
         if let Some(archive) =
             self.plan.iter().find(|planned| planned.phase == Phase::Encrypt).filter(|_| self.fetching)
@@ -264,7 +286,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&told);
         let job = Job::new(move |event| listener.lock().unwrap().push(event));
-        let mut progress = Progress::new(true, &job);
+        let mut progress = Progress::new(true, Unsaid::default(), &job);
         let plan = json!({"event": "plan", "snapshot_at": 1.5, "phases": [
             {"phase": "snapshot", "total": 10}, {"phase": "encrypt", "total": 100}, {"phase": "verify", "total": 100}]});
         for event in [

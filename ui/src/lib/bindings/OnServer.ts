@@ -27,9 +27,13 @@ metadata: Metadata,
  */
 incomplete: string | null, 
 /**
- * What a person should know.
+ * What a person should know; a thousand or so at most.
  */
 warnings: Array<Warning>, 
+/**
+ * How many warnings there were.
+ */
+warnings_total: number, 
 /**
  * How long it took, in seconds.
  */
