@@ -53,6 +53,42 @@ beforeEach(() => {
   now = 0;
 });
 
+describe("a line that breaks", () => {
+  const line = (state: "lost" | "found"): Event => ({ event: "connection", server: "s", state, problem: null });
+
+  test("has no rate and no time left while it is down, and is measured anew when it is back", () => {
+    const { job } = running();
+    job.hear({ event: "plan", phases: plan, snapshot_at: null });
+    job.hear({ event: "phase", phase: "encrypt", total: 1000 });
+    for (const at of [1, 2, 3]) {
+      now = at * 1000;
+      job.hear(done(at * 100));
+    }
+    expect(job.rate).toBeCloseTo(100);
+    job.hear(line("lost"));
+    now = 60_000;
+    job.tick();
+    expect([job.rate, job.secondsLeft]).toEqual([null, null]);
+
+    job.hear(line("found"));
+    now = 61_000;
+    job.hear(done(400));
+    expect(job.rate).toBeCloseTo(100);
+    expect(job.line).not.toBeNull();
+    now = 70_000;
+    job.tick();
+    expect(job.line).toBeNull();
+  });
+
+  test("is no reason for bytes to run backwards where a phase learns its total", () => {
+    const { job } = running();
+    job.hear({ event: "phase", phase: "encrypt", total: null });
+    job.hear(done(400));
+    job.hear({ event: "phase", phase: "encrypt", total: 2000 });
+    expect([job.bytes, job.total]).toEqual([400, 2000]);
+  });
+});
+
 describe("progress", () => {
   test("the percent is of all phases, reading back included", () => {
     const { job } = running();

@@ -4,6 +4,54 @@ import { describe, expect, test, vi } from "vitest";
 import * as samples from "../src/mock/samples";
 import { absent, begin, english, found, open, refuse, shown } from "./application";
 
+describe("where a backup goes", () => {
+  test("is what the settings say as soon as they say it", async () => {
+    const { user } = open({}, english);
+    const field = () => shown("archive-dir");
+    await found("archive-dir");
+    await user.clear(field());
+    await user.type(field(), "/chosen/here");
+    await user.click(shown("nav-settings"));
+    await user.clear(await found("settings-archive-dir"));
+    await user.type(shown("settings-archive-dir"), "/said/there");
+    await user.click(shown("nav-backup"));
+    expect(await found("archive-dir")).toHaveValue("/said/there");
+  });
+
+  test("is said to be unfit for the key at the field that decides it", async () => {
+    const key = { ...samples.outlook.key, problem: samples.diskFull };
+    const settings = { ...english, archive_dir: "/proc/foo", key_dir: null };
+    open({ destination_outlook: () => ({ ...samples.outlook, key }) }, settings);
+    expect(await found("archive-problem")).toBeInTheDocument();
+    expect(shown("start-state")).toHaveTextContent("The archive cannot go into this folder");
+  });
+
+  test("is a whole path", async () => {
+    const { user } = open({}, english);
+    await user.clear(await found("archive-dir"));
+    await user.type(shown("archive-dir"), "backups/cfms");
+    expect(await found("archive-problem")).toHaveTextContent("Give the whole path");
+    expect(shown("start")).toHaveAttribute("aria-disabled", "true");
+    await user.clear(shown("archive-dir"));
+    await user.type(shown("archive-dir"), "~/cfms");
+    await waitFor(() => expect(absent("archive-problem")).toBeNull());
+  });
+
+  test("is not the folder of the server that was looked at before", async () => {
+    const settings = { ...english, archive_dir: null };
+    const survey = ({ path }: Record<string, unknown>) => {
+      if (path === "/none") throw samples.notCfms;
+      return samples.survey;
+    };
+    const { user } = open({ survey }, settings);
+    await waitFor(() => expect(shown("archive-dir")).toHaveValue(`${samples.survey.root}/content/backups`));
+    await user.clear(shown("source-path"));
+    await user.type(shown("source-path"), "/none{Enter}");
+    await waitFor(() => expect(shown("archive-dir")).toHaveValue(""));
+    expect(shown("source-card")).toHaveTextContent("Not a CFMS server");
+  });
+});
+
 describe("before a backup", () => {
   test("the source used last is looked at at once, and the card says what was found", async () => {
     const { last } = open({}, english);

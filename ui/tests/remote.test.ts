@@ -101,6 +101,18 @@ describe("a server that nobody has trusted yet", () => {
   });
 });
 
+test("the fingerprint that matches is trusted by Enter, and what is none trusts nothing", async () => {
+  const application = await connect({ connect_server: inTurn(servers.unknownCertificate, servers.agent) });
+  const field = await found("compare-fingerprint");
+  await application.user.type(field, "yes, yes{Enter}");
+  expect(shown("trust")).toHaveAttribute("aria-disabled", "true");
+  await application.user.clear(field);
+  await application.user.paste(servers.FINGERPRINT);
+  await application.user.keyboard("{Enter}");
+  await found("server-card");
+  await waitFor(() => expect(document.activeElement).not.toBe(document.body));
+});
+
 test("a changed certificate is a stop with both fingerprints, and no way past it", async () => {
   const application = await connect({ connect_server: refuse(servers.changedCertificate) });
   expect(await found("expected-fingerprint")).toHaveTextContent(servers.FINGERPRINT);
@@ -121,6 +133,14 @@ describe("signing in", () => {
     expect(await found("error-title")).toHaveTextContent("refused the user name or the password of lin.wei");
     expect(shown("server-user")).toHaveValue("lin.wei");
     expect(shown("server-password")).toHaveValue("");
+    await waitFor(() => expect(shown("server-password")).toHaveFocus());
+  });
+
+  test("with a keyring that takes no password says so, and keeps its words for who asks", async () => {
+    await signedIn({ sign_in: () => ({ ...servers.welcome, not_remembered: servers.noKeyring }) });
+    expect(shown("server-card")).toHaveTextContent("The system’s keyring did not take the password.");
+    expect(shown("not-remembered").closest("details")).not.toHaveAttribute("open");
+    expect(shown("not-remembered")).toHaveTextContent("org.freedesktop.Secret.Error.IsLocked");
   });
 
   test("asks for a second factor in place, and again where it was wrong", async () => {
@@ -255,10 +275,57 @@ describe("a backup through a server", () => {
     await application.user.click(await found("delete-there-now"));
     expect(application.last("remove_from_server")).toEqual({ name: "backup_1795500391" });
     expect(await found("deleted-there")).toBeInTheDocument();
+    await waitFor(() => expect(shown("deleted-there")).toHaveFocus());
 
     await application.user.click(shown("done"));
     expect(await found("server-card")).toBeInTheDocument();
     expect(shown("backup-name")).toHaveValue("");
+    await waitFor(() => expect(document.activeElement).not.toBe(document.body));
+  });
+
+  test("is not said to be made before the server was asked for it", async () => {
+    const application = await signedIn();
+    const backup = await begin(application);
+    backup.tell({ event: "connection", server: "files.example.org:5105", state: "lost", problem: "it hung up" });
+    await found("line-state");
+    expect(shown("cancel")).toHaveTextContent("nothing was asked yet");
+    expect(shown("progress-untold")).toHaveTextContent(/^$/);
+    await application.user.click(shown("cancel"));
+    expect(await found("cancelled-text")).toHaveTextContent("was not asked for a backup yet");
+    expect(absent("fetch")).toBeNull();
+  });
+
+  test("under a name that is taken there leads to the name", async () => {
+    const application = await signedIn();
+    const backup = await begin(application);
+    backup.fail(servers.nameTaken);
+    expect(await found("error-title")).toHaveTextContent("has a backup called “monday” already");
+    expect(shown("change-name")).toHaveAttribute("data-main");
+    expect(shown("try-again")).not.toHaveAttribute("data-main");
+    await application.user.click(shown("change-name"));
+    await waitFor(() => expect(shown("backup-name")).toHaveFocus());
+  });
+
+  test("whose end nobody knows is not asked for again by one key", async () => {
+    const backup = await begin(await signedIn());
+    backup.tell({ event: "phase", phase: "server_work", total: null });
+    backup.fail(servers.outcomeUnknown);
+    expect(await found("error-advice")).toHaveTextContent("look in content/backups there before asking again");
+    expect(shown("error-title")).toHaveTextContent("was lost while the server was making the backup.");
+    expect(absent("try-again")).toBeNull();
+    expect(shown("back-to-form")).toHaveAttribute("data-main");
+  });
+
+  test("stops where the server shows another certificate meanwhile", async () => {
+    const application = await signedIn();
+    const backup = await begin(application);
+    backup.fail(servers.changedCertificate);
+    await found("certificate-stop");
+    expect(shown("expected-fingerprint")).toHaveTextContent(servers.FINGERPRINT);
+    expect(absent("try-again")).toBeNull();
+    await application.user.click(shown("stop-settings"));
+    expect(await found("known-servers")).toBeInTheDocument();
+    expect(application.last("leave_server")).toBeDefined();
   });
 
   test("tells that the line broke, and that it is there again", async () => {
@@ -302,10 +369,14 @@ describe("a backup through a server", () => {
 
   test("that is cancelled while the server works says that it goes on there", async () => {
     const application = await signedIn();
+    await application.user.type(shown("backup-name"), "monday");
     const backup = await begin(application);
     backup.tell({ event: "phase", phase: "server_work", total: null });
     await application.user.click(await found("cancel"));
     expect(await found("cancelled-text")).toHaveTextContent("The server goes on by itself");
+    await application.user.click(shown("fetch"));
+    await waitFor(() => expect(application.remoteBackups).toHaveLength(2));
+    expect(application.remoteBackups[1]?.request).toEqual({ ...backup.request, made: "monday" });
   });
 
   test("whose session ended leads back to the form, with what was entered", async () => {
@@ -327,4 +398,5 @@ test("a known server is forgotten at once, and it is said what happens then", as
   await user.click(button!);
   expect(last("forget_server")).toEqual({ host: "files.example.org", port: 5104 });
   expect(await found("forgotten")).toHaveTextContent("its certificate is shown to you as at first");
+  await waitFor(() => expect(document.activeElement).not.toBe(document.body));
 });

@@ -345,6 +345,7 @@ pub enum Code {
     SessionEnded,
     ServerRefused,
     ServerBusy,
+    NameTakenOnServer,
     Protocol,
     ConnectionLost,
     ServerSilent,

@@ -256,6 +256,55 @@ async fn a_line_that_broke_while_nobody_asked_is_made_again_before_a_backup() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_server_is_said_to_work_only_once_there_is_a_line_to_ask_it_over() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.let_in("t1").await;
+        wire.close(1011).await;
+    });
+    server.then_raw(|stream| async move { drop(stream) });
+    server.then(|mut wire| async move {
+        wire.expect("generate_backup").await;
+        wire.answer(200, generated()).await;
+    });
+    let (job, told) = watched();
+    let mut remote = server.entered(&job).await;
+    sleep(Duration::from_secs(60)).await;
+    remote.back_up(None, false, &job).await.unwrap();
+    let told: Vec<_> = told
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Connection { state, .. } => Some(format!("{state:?}")),
+            Event::Phase { phase, .. } => Some(format!("{phase:?}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["Connect", "Lost", "Found", "ServerWork"]);
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_there_is_told_as_such() {
+    for code in ["already_exists", "name_busy"] {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.let_in("t1").await;
+            assert_eq!(wire.expect("generate_backup").await["data"]["backup_name"], "monday");
+            wire.answer_in_words(400, json!({"error": "it is there", "code": code}), "Failed").await;
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.entered(&job).await;
+        let error = remote.back_up(Some(&monday()), false, &job).await.unwrap_err();
+        assert_eq!(error.code(), Code::NameTakenOnServer, "{error}");
+        assert_eq!(error.params()["name"], "monday");
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_safe_to_repeat_is_repeated_and_the_break_is_told() {
     let server = Scripted::real(|mut wire| async move {
         wire.expect("login").await;

@@ -229,7 +229,7 @@ export const errors: ErrorTexts = {
     title: (p) =>
       `The certificate of ${path(p.server)} has changed: trusted is ${mono(p.expected ?? "")}, and now it shows ${mono(p.fingerprint ?? "")}`,
     advice: () =>
-      "Do not go on before you know why: somebody may sit in between. If its administrator renewed it, forget the server and compare the new fingerprint as at first.",
+      "Do not go on before you know why: somebody may sit in between. If its administrator renewed it, remove the server in Settings and compare the new fingerprint as at first.",
   },
   certificate_other: {
     title: (p) =>
@@ -298,6 +298,10 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.server)} cannot do that now: ${text(p.message)}`,
     advice: () => "Wait until what it is doing has finished, or choose another name.",
   },
+  name_taken_on_server: {
+    title: (p) => `${path(p.server)} has a backup called “${text(p.name)}” already`,
+    advice: () => `Choose another name, or, if that backup is yours, fetch it with ${mono("cfms-backup remote download")}.`,
+  },
   protocol: {
     title: (p, _action, problem) =>
       p.quoted
@@ -315,9 +319,13 @@ export const errors: ErrorTexts = {
   },
   outcome_unknown: {
     title: (p, _action, problem) =>
-      `The connection to ${path(p.server)} was lost during ${mono(p.request ?? "")}: ${problem}. Whether it was done is not known`,
-    advice: () =>
-      `Look at the server before you ask again: it goes on with a backup without you, into ${mono("content/backups")} there.`,
+      p.request === "generate_backup"
+        ? `The connection to ${path(p.server)} was lost while the server was making the backup.`
+        : `The connection to ${path(p.server)} was lost during ${mono(p.request ?? "")}: ${problem}. Whether it was done is not known`,
+    advice: (p) =>
+      p.request === "generate_backup"
+        ? `If the server still runs, it may finish it; look in ${mono("content/backups")} there before asking again.`
+        : "Look at the server before asking again.",
   },
   outcome_unclear: {
     title: (p, _action, problem) =>

@@ -60,10 +60,12 @@ export const server = {
   changedTitle: "This is not the certificate that you trusted",
   changedText: (address: string) =>
     `${path(address)} shows another one. Somebody may sit between you and the server, or its administrator renewed it. Nothing was sent: no name, no password.`,
+  changedMeanwhile: (address: string) =>
+    `${path(address)} shows another one since the line was made again. Somebody may sit between you and the server, or its administrator renewed it. Nothing was sent over the new line.`,
   trusted: "Trusted",
   shownNow: "Shown now",
   wayOut:
-    "Ask who runs the server, by another way than this line. Only if they renewed it: forget the server in Settings, connect again, and compare the new fingerprint as at first.",
+    "Ask who runs the server, by another way than this line. Only if they renewed it: remove the server in Settings, connect again, and compare the new fingerprint as at first.",
   openSettings: "Open Settings",
 
   factorTitle: "One more proof",
@@ -95,7 +97,8 @@ export const server = {
   lockdown: "An administrator has locked this server down. It may refuse a backup.",
   mayNot: (username: string) =>
     `${shown(username)} may not back up this server: the account lacks ${mono("manage_system")} (on some servers ${mono("export_backup")}). Ask for it, or sign in with another account.`,
-  notRemembered: "The password is not kept in the keyring.",
+  notRemembered: "The system’s keyring did not take the password.",
+  notRememberedText: "It may be locked, or refuse. You are signed in; the next time the password is asked for again.",
 
   destination: "Where to",
   includes: "Includes",
@@ -107,7 +110,7 @@ export const server = {
   copyText: "Archive and key are fetched and checked here.",
   noCopyText: "Archive and key stay on the server’s disk.",
   cannotSend: "This server cannot send files: archive and key stay on its disk.",
-  nameHint: "Left empty, the server makes the name of the time.",
+  nameHint: "Left empty, the server names it after the time.",
   free: (size: string, at: string) => `${bold(size)} free on ${path(at)}`,
   staysThere: "The backup will lie on the server alone.",
   mayNotShort: "This account may not back up: see above.",
@@ -119,6 +122,7 @@ export const remoteProgress = {
   sinceThen: "at work",
   lost: (problem: string) => `The connection was lost: ${problem}. It is being made again.`,
   found: "The connection is there again; the work goes on.",
+  cancelBefore: "Cancel: nothing was asked yet, nothing is left",
   cancelThere: "Cancel: the server goes on by itself",
   cancelHere: "Cancel: nothing is left here, the server keeps its own",
   closing:
@@ -148,16 +152,18 @@ export const remoteDone = {
   stillThere: (name: string) => `The backup lies on the server as ${path(name)}; nothing was left on this computer.`,
   nothingHere: "Nothing was left on this computer.",
   fetchAgain: "Fetch it again",
+  fetch: "Fetch it",
   signInAgain: "Sign in again",
+  cancelledBefore: "The server was not asked for a backup yet. Nothing was left there or on this computer.",
   cancelledThere: "The server goes on by itself, and its backup will lie on its disk. Nothing was left on this computer.",
 };
 
 export const known = {
   title: "Known servers",
-  text: "They must show the certificate with this fingerprint. Window and command line share the list.",
+  text: "Each server must show the certificate listed here. Window and command line share the list.",
   none: "None yet. A server is added when you trust its certificate.",
   since: (time: string) => `since ${time}`,
-  forget: "Forget",
+  forget: "Remove",
   forgotten: (address: string) =>
-    `${path(address)} is forgotten. When you connect the next time, its certificate is shown to you as at first.`,
+    `${path(address)} is removed. When you connect the next time, its certificate is shown to you as at first.`,
 };

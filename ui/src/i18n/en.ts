@@ -69,6 +69,7 @@ export const en = {
     lookAgain: "Look again",
     looking: (at: string) => `Looking at ${path(at)}…`,
     unnamed: "CFMS server",
+    notServer: "Not a CFMS server",
     folderButton: "Folder…",
     fileButton: "Database…",
     pickFolderTitle: "Choose the folder of the CFMS server",
@@ -130,6 +131,7 @@ export const en = {
     keyBeside: "Key and archive lie together: whoever copies this folder can read the backup.",
     dropArchive: "Drop the archive’s folder here",
     dropKey: "Drop the key’s folder here",
+    wholePath: "Give the whole path, beginning with / or ~/.",
   },
 
   bar: {
@@ -169,6 +171,12 @@ export const en = {
       read_back: "Read back what was written",
       compare: "Compare",
     },
+    /** What was done with the bytes of a phase, before how many they are. */
+    did: {
+      download: "fetched",
+      encrypt: "encrypted",
+      verify: "verified",
+    } as Record<string, string>,
     notVerified: "not asked for",
     percent: "Progress of the whole backup",
     asOf: (documents: number, time: string) => `${count(documents, "document", "documents")} as of ${time}`,
@@ -236,7 +244,7 @@ export const en = {
     keepKeyText: "Without it nobody can open this backup, not even we.",
     keyBeside:
       "It lies beside the archive: whoever copies that folder can read the backup. Keep a copy elsewhere, and move this one away.",
-    sameDisk: "The archive lies on the disk of the server. Copy it to another disk: it dies with this one.",
+    sameDisk: "The archive lies on the disk of the server. Copy it to another disk: otherwise it is lost together with this disk.",
     done: "Done",
     notification: "Backup finished",
   },

@@ -250,7 +250,7 @@ export const errors: ErrorTexts = {
     title: (p) =>
       `${path(p.server)} 的证书已更换：受信任的是 ${mono(p.expected ?? "")}，现在出示的是 ${mono(p.fingerprint ?? "")}`,
     advice: () =>
-      "在弄清原因之前请勿继续：可能有人在中间截取。如果是管理员更换了证书，请先忘记此服务器，再像首次连接那样比对新指纹。",
+      "在弄清原因之前请勿继续：可能有人在中间截取。如果是管理员更换了证书，请先移除此服务器，再像首次连接那样比对新指纹。",
   },
   certificate_other: {
     title: (p) =>
@@ -316,6 +316,10 @@ export const errors: ErrorTexts = {
     title: (p) => `${path(p.server)} 目前无法执行：${text(p.message)}`,
     advice: () => "请等待当前工作完成，或换一个名称。",
   },
+  name_taken_on_server: {
+    title: (p) => `${path(p.server)} 上已有名为“${text(p.name)}”的备份`,
+    advice: () => `请换一个名称；如果那是您的备份，可用 ${mono("cfms-backup remote download")} 取回。`,
+  },
   protocol: {
     title: (p, _action, problem) =>
       p.quoted
@@ -333,8 +337,13 @@ export const errors: ErrorTexts = {
   },
   outcome_unknown: {
     title: (p, _action, problem) =>
-      `在 ${mono(p.request ?? "")} 期间与 ${path(p.server)} 的连接中断：${problem}。无法确定操作是否完成`,
-    advice: () => `再次请求之前请先查看服务器：它会继续完成备份，保存在其 ${mono("content/backups")} 中。`,
+      p.request === "generate_backup"
+        ? `服务器正在备份时，与 ${path(p.server)} 的连接中断了。`
+        : `在 ${mono(p.request ?? "")} 期间与 ${path(p.server)} 的连接中断：${problem}。无法确定操作是否完成`,
+    advice: (p) =>
+      p.request === "generate_backup"
+        ? `如果服务器仍在运行，备份可能会继续完成；再次备份前，请先查看服务器上的 ${mono("content/backups")}。`
+        : "再次操作前，请先查看服务器上的情况。",
   },
   outcome_unclear: {
     title: (p, _action, problem) =>

@@ -227,7 +227,7 @@ export const reasons: Record<string, string> = {
   "the request was too large for it": "请求对它来说过大",
   "the server closed it (code {}{})": "服务器关闭了连接（代码 {1}{2}）",
   "the server hung up": "服务器断开了连接",
-  "the server hung up without a goodbye": "服务器未告知即断开了连接",
+  "the server hung up without a goodbye": "服务器未说明原因就断开了连接",
   "what came is no TLS of this line": "收到的数据不是此连接的 TLS 数据",
   "its names for archive and key are none of a backup": "它给出的归档和密钥文件名不属于任何备份",
   "it has made another backup than the one that was asked for": "它创建的备份不是所请求的那一个",

@@ -59,6 +59,8 @@ export const server: Dictionary["server"] = {
   changedTitle: "这不是您信任过的证书",
   changedText: (address) =>
     `${path(address)} 出示了另一张证书。可能有人在您与服务器之间截取，也可能是管理员更换了证书。尚未发送任何信息，包括用户名和密码。`,
+  changedMeanwhile: (address) =>
+    `重新连接后，${path(address)} 出示了另一张证书。可能有人在您与服务器之间截取，也可能是管理员更换了证书。新的连接上尚未发送任何信息。`,
   trusted: "已信任",
   shownNow: "当前出示",
   wayOut:
@@ -92,7 +94,8 @@ export const server: Dictionary["server"] = {
   lockdown: "管理员已锁定此服务器，它可能会拒绝备份。",
   mayNot: (username) =>
     `${shown(username)} 无权备份此服务器：该账户缺少 ${mono("manage_system")} 权限（部分服务器为 ${mono("export_backup")}）。请申请该权限，或使用其他账户登录。`,
-  notRemembered: "密码未能保存到密钥环。",
+  notRemembered: "系统密钥环未接受此密码。",
+  notRememberedText: "密钥环可能已锁定或拒绝保存。您已登录；下次仍需输入密码。",
 
   destination: "备份位置",
   includes: "备份范围",
@@ -104,7 +107,7 @@ export const server: Dictionary["server"] = {
   copyText: "归档和密钥文件会取回本机并校验。",
   noCopyText: "归档和密钥文件留在服务器的磁盘上。",
   cannotSend: "此服务器无法发送文件：归档和密钥文件留在其磁盘上。",
-  nameHint: "留空则由服务器以时间命名。",
+  nameHint: "留空则由服务器按时间命名。",
   free: (size, at) => `${path(at)} 可用 ${bold(size)}`,
   staysThere: "备份将只保存在服务器上。",
   mayNotShort: "此账户无权备份，原因见上。",
@@ -116,6 +119,7 @@ export const remoteProgress: Dictionary["remoteProgress"] = {
   sinceThen: "已用时间",
   lost: (problem) => `连接已中断：${problem}。正在重新连接。`,
   found: "连接已恢复，继续进行。",
+  cancelBefore: "取消（尚未请求备份，不会残留任何文件）",
   cancelThere: "取消（服务器会自行继续）",
   cancelHere: "取消（本机不残留，服务器保留其副本）",
   closing: "如果现在关闭窗口，本机不会残留任何文件。服务器可能会自行继续，其备份将保存在服务器的磁盘上。",
@@ -144,13 +148,15 @@ export const remoteDone: Dictionary["remoteDone"] = {
   stillThere: (name) => `备份在服务器上，名称为 ${path(name)}；本机没有残留任何文件。`,
   nothingHere: "本机没有残留任何文件。",
   fetchAgain: "重新取回",
+  fetch: "取回备份",
   signInAgain: "重新登录",
+  cancelledBefore: "尚未向服务器请求备份，服务器和本机都没有残留任何文件。",
   cancelledThere: "服务器会自行继续，其备份将保存在服务器的磁盘上。本机没有残留任何文件。",
 };
 
 export const known: Dictionary["known"] = {
   title: "已知服务器",
-  text: "这些服务器必须出示具有相应指纹的证书。窗口与命令行共用此列表。",
+  text: "每台服务器都必须出示此处所列的证书。窗口与命令行共用此列表。",
   none: "暂无。信任服务器的证书后，会显示在这里。",
   since: (time) => `自 ${time} 起`,
   forget: "移除",

@@ -64,6 +64,7 @@ export const zhCN: Dictionary = {
     lookAgain: "重新查看",
     looking: (at) => `正在查看 ${path(at)}…`,
     unnamed: "CFMS 服务器",
+    notServer: "不是 CFMS 服务器",
     folderButton: "文件夹…",
     fileButton: "数据库…",
     pickFolderTitle: "选择 CFMS 服务器的文件夹",
@@ -118,6 +119,7 @@ export const zhCN: Dictionary = {
     keyBeside: "密钥文件与归档放在一起：能复制此文件夹的人就能读取备份。",
     dropArchive: "将归档文件夹拖放到此处",
     dropKey: "将密钥文件夹拖放到此处",
+    wholePath: "请填写完整路径，以 / 或 ~/ 开头。",
   },
 
   bar: {
@@ -155,6 +157,7 @@ export const zhCN: Dictionary = {
       read_back: "读回已写入的数据",
       compare: "比较差异",
     },
+    did: { download: "已取回", encrypt: "已加密", verify: "已校验" },
     notVerified: "未启用",
     percent: "备份总进度",
     asOf: (documents, time) => `${n(documents)} 个文档，快照时间 ${time}`,

@@ -34,6 +34,13 @@ export class Destination {
     if (this.#proposed) this.archiveDir = archiveDir;
   }
 
+  /** Offers another folder for the archive, whatever was chosen before. */
+  offer(archiveDir: string): void {
+    this.#proposed = true;
+    this.archiveDir = archiveDir;
+    this.foresee();
+  }
+
   chooseArchiveDir(path: string): void {
     this.archiveDir = path;
     this.#proposed = false;
@@ -70,12 +77,18 @@ export class Destination {
 
   #obstacleNow(): DestinationObstacle | null {
     if (this.archiveDir.trim() === "") return "noFolder";
+    if (isRelative(this.archiveDir)) return "archiveProblem";
+    if (isRelative(this.keyDir)) return "keyProblem";
     const { archive, key, name_problem } = this.outlook ?? {};
     if (name_problem) return "badName";
     if (archive?.problem) return archive.problem.code === "no_space" ? "noSpace" : "archiveProblem";
-    if (key?.problem) return "keyProblem";
+    // Without a folder of its own, the key goes to the archive's.
+    if (key?.problem) return this.keyDir.trim() === "" ? "archiveProblem" : "keyProblem";
     const { needed } = this.#load();
     if (archive && archive.free_bytes !== null && needed !== null && archive.free_bytes < needed) return "noSpace";
     return null;
   }
 }
+
+/** Whether a path that was typed does not say from where it goes: below what it lies, nobody would see. */
+export const isRelative = (path: string) => !/^\s*($|\/|~\s*$|~\/)/.test(path);

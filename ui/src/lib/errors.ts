@@ -65,6 +65,7 @@ const PLACES: Partial<Record<Code, Place | "by path">> = {
   bad_name: "name",
   already_exists: "name",
   name_busy: "name",
+  name_taken_on_server: "name",
   no_place_for_snapshot: "folder",
   not_mounted: "folder",
   same_disk: "folder",

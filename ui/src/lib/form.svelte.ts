@@ -42,11 +42,10 @@ export class BackupForm {
   #preferredArchiveDir: string | null = null;
   #looks = 0;
 
-  /** Takes over the folders that the settings offer. */
-  prefer(archiveDir: string | null, keyDir: string | null): void {
+  /** Takes over the archive's folder that the settings offer. */
+  preferArchiveDir(archiveDir: string | null): void {
     this.#preferredArchiveDir = archiveDir;
-    this.place.propose(archiveDir ?? this.#ownBackupsFolder());
-    this.place.chooseKeyDir(keyDir ?? "");
+    this.place.offer(archiveDir ?? this.#ownBackupsFolder());
   }
 
   /** Looks at a server. Resolves to whether one was found; an answer that came too late counts for nothing. */
@@ -78,6 +77,8 @@ export class BackupForm {
       if (look !== this.#looks) return false;
       this.survey = null;
       this.sourceFailure = asFailure(thrown);
+      // The folder of the server that was looked at before is none of this one's.
+      this.place.propose(this.#preferredArchiveDir ?? "");
     }
     this.looking = false;
     this.place.foresee();

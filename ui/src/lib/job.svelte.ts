@@ -38,6 +38,8 @@ const RATE_WEIGHT = 0.3;
 const RATE_SPAN = 500;
 /** Without an event for this long, a phase stands still. Milliseconds. */
 const STALLED_AFTER = 2000;
+/** How long it is said that the line is there again. Milliseconds. */
+const FOUND_FOR = 8000;
 /** How long a rate is watched before it is believed. Milliseconds. */
 const RATE_TRUSTED_AFTER = 2000;
 
@@ -81,6 +83,8 @@ export class BackupJob {
   readonly running = $derived(this.face === "running");
   readonly ended = $derived(this.face !== "idle" && this.face !== "running");
   readonly steps: Step[] = $derived(this.#stepsNow());
+  /** The server was asked to make a backup. */
+  readonly asked = $derived(this.remote !== null && (this.phase !== null || this.remote.request.made !== null));
   /** The name of the backup that lies on the server, once there is one. */
   readonly onServer = $derived(this.remoteReport?.made?.backup_name ?? this.remote?.request.made ?? null);
 
@@ -89,6 +93,7 @@ export class BackupJob {
   readonly measured = $derived(this.remote === null || this.#plan.length > 0 || this.percent > 0);
   #measured = { at: 0, bytes: 0, since: 0 };
   #begun = 0;
+  #lineSince = 0;
   readonly #now: () => number;
 
   /** `now`: a clock that never goes back, in milliseconds. */
@@ -163,16 +168,9 @@ export class BackupJob {
       this.#plan = event.phases;
       this.snapshotAt = event.snapshot_at;
     } else if (event.event === "phase") {
-      this.phase = event.phase;
       this.total = event.total;
-      this.bytes = 0;
-      this.items = 0;
-      this.itemsTotal = null;
-      this.item = null;
-      this.rate = null;
-      this.line = null;
-      const now = this.#now();
-      this.#measured = { at: now, bytes: 0, since: now };
+      // A phase that is told once more has only learnt its total.
+      if (event.phase !== this.phase) this.#enter(event.phase);
     } else if (event.event === "done") {
       this.bytes = Math.max(this.bytes, event.bytes);
       this.items = Math.max(this.items, event.items);
@@ -181,6 +179,10 @@ export class BackupJob {
       this.#measure();
     } else if (event.event === "connection") {
       this.line = { state: event.state, problem: event.problem };
+      this.#lineSince = this.#now();
+      // What was measured before says nothing of a line that is down, nor of the next one.
+      this.secondsLeft = null;
+      this.#measureAnew();
       return;
     } else {
       this.warningsCount += 1;
@@ -194,9 +196,26 @@ export class BackupJob {
   /** Time passed: if no bytes went through in it, the rate falls and the time left grows. */
   tick(): void {
     this.elapsed = (this.#now() - this.#begun) / 1000;
+    if (this.line?.state === "found" && this.#now() - this.#lineSince >= FOUND_FOR) this.line = null;
     if (!this.running || this.rate === null || this.#now() - this.#measured.at < STALLED_AFTER) return;
     this.#measure();
     this.secondsLeft = this.#secondsLeftNow();
+  }
+
+  #enter(phase: Phase): void {
+    this.phase = phase;
+    this.bytes = 0;
+    this.items = 0;
+    this.itemsTotal = null;
+    this.item = null;
+    this.line = null;
+    this.#measureAnew();
+  }
+
+  #measureAnew(): void {
+    const now = this.#now();
+    this.rate = null;
+    this.#measured = { at: now, bytes: this.bytes, since: now };
   }
 
   #percentNow(): number {
@@ -223,6 +242,7 @@ export class BackupJob {
   }
 
   #measure(): void {
+    if (this.line?.state === "lost") return;
     const now = this.#now();
     const span = now - this.#measured.at;
     if (span < RATE_SPAN) return;
@@ -235,6 +255,7 @@ export class BackupJob {
   /** The phases ahead are taken to run at the rate of the one that is running: reading back is rarely slower. */
   #secondsLeftNow(): number | null {
     const watched = this.#now() - this.#measured.since;
+    if (this.line?.state === "lost") return null;
     if (this.rate === null || this.rate <= 0 || (this.secondsLeft === null && watched < RATE_TRUSTED_AFTER)) {
       return this.phase === "verify" || this.phase === "publish" ? this.secondsLeft : null;
     }

@@ -79,12 +79,6 @@ export class RemoteForm {
     this.#onWelcome = onWelcome;
   }
 
-  /** Takes over the folders that the settings offer. */
-  prefer(archiveDir: string | null, keyDir: string | null): void {
-    this.place.propose(archiveDir ?? "");
-    this.place.chooseKeyDir(keyDir ?? "");
-  }
-
   choose({ address, username }: RecentServer): void {
     this.address = address;
     this.username = username;
@@ -247,7 +241,7 @@ export class RemoteForm {
 const STAYS_WITH_NEW_PASSWORD = new Set<Failure["code"]>(["server_refused", "access_denied"]);
 
 /** The certificate within the parts of an error. */
-function certificateOf({ params }: Failure): Certificate {
+export function certificateOf({ params }: Failure): Certificate {
   const time = (text: string | undefined) => (text ? Number(text) : null);
   return {
     fingerprint: params.fingerprint ?? "",

@@ -58,7 +58,8 @@ export class Session {
     }
     language.choose(this.settings.language, this.app?.locale ?? "en");
     this.#dress();
-    this.#prefer();
+    this.#preferArchiveDir();
+    this.#preferKeyDir();
     const [newest] = this.settings.recent_servers;
     if (newest !== undefined) this.remote.choose(newest);
     // A source that was named at the start is one on this computer.
@@ -73,9 +74,8 @@ export class Session {
     this.settings = { ...this.settings, ...changes };
     language.choose(this.settings.language, this.app?.locale ?? "en");
     this.#dress();
-    if ("archive_dir" in changes || "key_dir" in changes) {
-      this.#prefer();
-    }
+    if ("archive_dir" in changes) this.#preferArchiveDir();
+    if ("key_dir" in changes) this.#preferKeyDir();
     await this.#save();
   }
 
@@ -133,9 +133,15 @@ export class Session {
 
   /** Fetches the backup that the server has made, as it has one already. */
   async fetchAgain(): Promise<void> {
-    const { remote, onServer } = this.job;
-    if (remote === null || onServer === null) return;
-    await this.#run(() => this.job.startRemote({ ...remote, request: { ...remote.request, made: onServer } }));
+    const { onServer } = this.job;
+    if (onServer !== null) await this.fetch(onServer);
+  }
+
+  /** Fetches a backup of that name as the one that was asked for. */
+  async fetch(made: string): Promise<void> {
+    const { remote } = this.job;
+    if (remote === null) return;
+    await this.#run(() => this.job.startRemote({ ...remote, request: { ...remote.request, made } }));
   }
 
   /** Forgets a server's certificate. Whoever is signed in there is signed out: the line would not come back. */
@@ -197,9 +203,13 @@ export class Session {
     await this.change({ recent_servers: [server, ...others].slice(0, RECENT) });
   }
 
-  #prefer(): void {
-    this.form.prefer(this.settings.archive_dir, this.settings.key_dir);
-    this.remote.prefer(this.settings.archive_dir, this.settings.key_dir);
+  #preferArchiveDir(): void {
+    this.form.preferArchiveDir(this.settings.archive_dir);
+    this.remote.place.offer(this.settings.archive_dir ?? "");
+  }
+
+  #preferKeyDir(): void {
+    for (const { place } of [this.form, this.remote]) place.chooseKeyDir(this.settings.key_dir ?? "");
   }
 
   /** Saves the settings as they are now, after what is being saved: the newest must be the last. */
@@ -258,7 +268,7 @@ export class Session {
 export function headline(job: BackupJob): string {
   const { done, cancelled, failed, remoteDone } = language.t;
   const { face, report, remoteReport } = job;
-  if (face === "failed") return job.onServer === null ? failed.title : remoteDone.notFetched;
+  if (face === "failed") return job.onServer === null || isNotThere(job) ? failed.title : remoteDone.notFetched;
   if (face === "incomplete") return done.incomplete;
   if (remoteReport !== null) {
     const warnings = warningsOf(remoteReport);
@@ -272,6 +282,9 @@ export function headline(job: BackupJob): string {
   if (report.verification === null) return warnings > 0 ? done.unverifiedWarnings(warnings) : done.unverified;
   return warnings > 0 ? done.verifiedWarnings(warnings) : done.verified;
 }
+
+/** The server has no backup of the name that was to be fetched. */
+export const isNotThere = (job: BackupJob) => job.failure?.code === "not_on_server";
 
 /** What there is to know of a server's backup: the server's warnings, or, where it told none, what checking found. */
 function warningsOf({ made, copy }: RemoteReport): number {

@@ -110,6 +110,10 @@ export const expiredAtAgent = refusal("password_expired_at_agent");
 export const passwordExpired = refusal("password_expired");
 export const lost = refusal("connection_lost", { problem: "it hung up in the middle" });
 
+export const nameTaken = refusal("name_taken_on_server", { name: "monday" });
+export const outcomeUnknown = refusal("outcome_unknown", { request: "generate_backup", problem: "it hung up" });
+export const noKeyring = refusal("keyring", { problem: "it refuses: org.freedesktop.Secret.Error.IsLocked" });
+
 export const made: OnServer = {
   backup_name: "backup_1795500391",
   archive_path: "./content/backups/backup_1795500391.cfms.enc",
@@ -125,6 +129,7 @@ const copy: FetchedCopy = {
   backup_name: "backup_1795500391",
   archive_path: samples.report.archive_path,
   key_path: samples.report.key_path,
+  key_size: samples.report.key_size,
   archive_size: samples.report.archive_size,
   archive_sha256: samples.report.archive_sha256,
   metadata: samples.report.metadata,

@@ -86,6 +86,9 @@ pub enum RemoteError {
     /// It clashes with what the server holds or does already.
     #[error("{server} cannot do that now: {message}")]
     Busy { server: String, message: String },
+    /// A backup of that name lies there already, or is being made.
+    #[error("{server} has a backup called {name} already")]
+    NameTaken { server: String, name: String },
 
     /// The server said something that is not in the protocol.
     #[error("{server} sent something unexpected: {problem}{}", quotation(.quoted))]
@@ -155,6 +158,7 @@ impl RemoteError {
             Self::SessionEnded { .. } => Code::SessionEnded,
             Self::Refused { .. } => Code::ServerRefused,
             Self::Busy { .. } => Code::ServerBusy,
+            Self::NameTaken { .. } => Code::NameTakenOnServer,
             Self::Protocol { .. } => Code::Protocol,
             Self::ConnectionLost { .. } => Code::ConnectionLost,
             Self::Silent { .. } => Code::ServerSilent,
@@ -217,11 +221,12 @@ impl RemoteError {
             }
             Self::SessionEnded { .. } => "Sign in again.",
             Self::Busy { .. } => "Wait until what it is doing has finished, or choose another name.",
+            Self::NameTaken { .. } => "Choose another name, or fetch that one if it is yours: remote download NAME.",
             Self::Protocol { .. } => "If it is a CFMS server indeed, please report this with the server's version.",
             Self::ConnectionLost { .. } | Self::Silent { .. } => "Check the network and the server, then try again.",
             Self::OutcomeUnknown { .. } => {
-                "Look at the server before you ask again: it goes on with a backup without you (content/backups there; an \
-                 agent's comes home with: remote download NAME)."
+                "If the server still runs, it may finish it; look in content/backups there before asking again (an agent's \
+                 comes home with: remote download NAME)."
             }
             Self::OutcomeUnclear { .. } => {
                 "Look at the server (content/backups there) before you ask again: if there is a backup, its key lies beside it \
@@ -317,7 +322,7 @@ impl RemoteError {
                 put("request", action);
                 put("problem", problem);
             }
-            Self::NotOnServer { server, name } => {
+            Self::NotOnServer { server, name } | Self::NameTaken { server, name } => {
                 put("server", server);
                 put("name", name);
             }

@@ -91,6 +91,20 @@ impl Remote {
         }
     }
 
+    /// Sees to it that there is a line, made again where it broke.
+    pub(super) async fn reach(&mut self, job: &Job) -> Result<()> {
+        let mut retry = Retry::new(&self.server);
+        loop {
+            match unless_stopped(job, self.connected()).await.map(drop) {
+                Ok(()) => {
+                    retry.found(job);
+                    return Ok(());
+                }
+                Err(error) => retry.pause(error, job).await?,
+            }
+        }
+    }
+
     /// The connection, a new one if need be.
     pub(super) async fn connected(&mut self) -> Result<&mut Connection> {
         if self.connection.as_mut().is_some_and(|connection| !connection.is_alive()) {

@@ -53,8 +53,9 @@ impl Remote {
             return Err(self.no_backup_action().into());
         }
         let started = Instant::now();
-        job.phase(Phase::ServerWork, None, None)?;
         let listens = self.listen(job).await?;
+        self.reach(job).await?;
+        job.phase(Phase::ServerWork, None, None)?;
         let mut progress = Progress::new(fetching, self.unsaid.clone(), job);
         let (dial, framing, session) = (Arc::clone(&self.dial), self.framing, self.session.clone());
         let data = GenerateBackup { backup_name: name.map(|name| name.as_str().to_owned()) };
@@ -74,7 +75,7 @@ impl Remote {
         }
         let incomplete = incomplete(&response, &self.unsaid);
         if response.code != code::OK && incomplete.is_none() {
-            return Err(self.refusal(action::GENERATE_BACKUP, &response));
+            return Err(self.not_made(name, &response));
         }
         let mut generated: GeneratedBackup<Metadata> =
             self.held(&response, "the answer to generate_backup has another shape").map_err(unclear)?;
@@ -109,6 +110,16 @@ impl Remote {
                 Err(self.odd_words("it has made another backup than the one that was asked for", made.as_str()))
             }
             Some(made) => Ok(made),
+        }
+    }
+
+    /// Why there is no backup.
+    fn not_made(&self, asked: Option<&BackupName>, response: &Response) -> Error {
+        // Our agent names the engine's own error.
+        let code = response.data.get("code").and_then(|code| code.as_str());
+        match asked.filter(|_| matches!(code, Some("already_exists" | "name_busy"))) {
+            Some(name) => RemoteError::NameTaken { server: self.server.clone(), name: name.as_str().to_owned() }.into(),
+            None => self.refusal(action::GENERATE_BACKUP, response),
         }
     }
 

@@ -38,6 +38,9 @@ pub struct FetchedCopy {
     pub archive_path: PathBuf,
     /// The key.
     pub key_path: PathBuf,
+    /// The key's size in bytes.
+    #[ts(type = "number")]
+    pub key_size: u64,
     /// The archive's size in bytes.
     #[ts(type = "number")]
     pub archive_size: u64,
@@ -191,6 +194,7 @@ fn commit(
         backup_name: claim.name().as_str().to_owned(),
         archive_path,
         key_path,
+        key_size: key_text.len() as u64,
         archive_size: verification.archive_size,
         archive_sha256: verification.archive_sha256.clone(),
         metadata: verification.metadata.clone(),

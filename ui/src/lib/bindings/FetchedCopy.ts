@@ -21,6 +21,10 @@ archive_path: string,
  */
 key_path: string, 
 /**
+ * The key's size in bytes.
+ */
+key_size: number, 
+/**
  * The archive's size in bytes.
  */
 archive_size: number, 
