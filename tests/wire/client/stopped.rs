@@ -27,20 +27,12 @@ async fn a_fetch_that_a_signal_stops_ends_with_that_signals_code() {
 
 /// An agent that makes a backup, and sends nothing of it.
 async fn serve(listener: TcpListener) {
-    let mut lines = Vec::new();
-    for _ in 0..2 {
-        let (mut tcp, _) = listener.accept().await.unwrap();
-        let (mut near, far) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut tcp, &mut near).await });
-        let mut wire = Wire(accept_async(far).await.unwrap());
-        if lines.is_empty() {
-            // The later framing is not its own.
-            wire.0.next().await.unwrap().unwrap();
-            wire.close(1000).await;
-        }
-        lines.push(wire);
-    }
-    let mut wire = lines.pop().unwrap();
+    let mut wire = accepted(&listener).await;
+    // The later framing is not its own.
+    wire.0.next().await.unwrap().unwrap();
+    wire.close(1000).await;
+    drop(wire);
+    let mut wire = accepted(&listener).await;
     wire.expect("server_info").await;
     wire.answer(200, agent_info()).await;
     wire.let_in("t1").await;
@@ -49,6 +41,13 @@ async fn serve(listener: TcpListener) {
     wire.expect("download_backup").await;
     wire.answer(200, json!({"size": 100, "offset": 0})).await;
     wire.expect_end().await;
+}
+
+async fn accepted(listener: &TcpListener) -> Wire {
+    let (mut tcp, _) = listener.accept().await.unwrap();
+    let (mut near, far) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut tcp, &mut near).await });
+    Wire(accept_async(far).await.unwrap())
 }
 
 fn stopped(address: &str, signal: Signal) -> (Option<i32>, Value) {
