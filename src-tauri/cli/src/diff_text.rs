@@ -1,6 +1,8 @@
 //! What `diff` prints for people: what matters most first, each thing once.
 
-use cfms_backup::diff::{Change, ChangedKind, ContentChange, Counts, Differences, NotCompared, RightChange, Side};
+use cfms_backup::diff::{
+    Change, ChangedKind, ContentChange, Counts, Differences, NotCompared, Rank, RightChange, Side,
+};
 
 use crate::opened;
 use crate::output::{Output, Paint};
@@ -11,19 +13,6 @@ use crate::show_document;
 const MAX_TEXT: usize = 64 * 1024;
 /// What could not be compared is named so often at the most.
 const MAX_NOT_COMPARED: usize = 20;
-
-/// What a change is listed under: the first that holds of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Heading {
-    WiderRights,
-    Rights,
-    Removed,
-    Contents,
-    Moved,
-    Renamed,
-    Status,
-    Added,
-}
 
 /// Prints everything.
 pub(crate) fn tell(old: Side<'_>, new: Side<'_>, differences: &Differences<'_>, output: &Output) {
@@ -49,17 +38,16 @@ fn tell_changes(differences: &Differences<'_>, output: &Output) {
     let mut under = None;
     let mut unsaid = 0;
     for change in differences.changes() {
-        let heading = Heading::of(&change);
-        if under != Some(heading) {
+        if under != Some(change.rank) {
             push_unsaid(&mut text, &mut unsaid);
-            text.push_str(&format!("\n{}\n", paint.bold(heading.words())));
-            under = Some(heading);
+            text.push_str(&format!("\n{}\n", paint.bold(heading(change.rank))));
+            under = Some(change.rank);
         }
         if change.rights_from_above && is_about_rights_alone(&change) {
             unsaid += 1;
             continue;
         }
-        push(&mut text, &change, heading, paint);
+        push(&mut text, &change, paint);
         if text.len() > MAX_TEXT {
             output.say(text.trim_end_matches('\n'));
             text.clear();
@@ -80,42 +68,28 @@ fn push_unsaid(text: &mut String, unsaid: &mut u64) {
     }
 }
 
-impl Heading {
-    fn of(change: &Change) -> Self {
-        match change {
-            _ if change.old.is_none() => Self::Added,
-            _ if change.new.is_none() => Self::Removed,
-            _ if change.rights.iter().any(|right| right.lets_in_more) => Self::WiderRights,
-            _ if !change.rights.is_empty() => Self::Rights,
-            _ if has_other_contents(change) => Self::Contents,
-            _ if change.moved => Self::Moved,
-            _ if change.renamed => Self::Renamed,
-            _ => Self::Status,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::WiderRights => "Open to more people than before",
-            Self::Rights => "Open to fewer people",
-            Self::Removed => "Removed",
-            Self::Contents => "Other contents",
-            Self::Moved => "Moved",
-            Self::Renamed => "Renamed",
-            Self::Status => "Deleted but kept, locked or taken back",
-            Self::Added => "Added",
-        }
+/// What changes of that rank are listed under.
+fn heading(rank: Rank) -> &'static str {
+    match rank {
+        Rank::WiderRights => "Open to more people than before",
+        Rank::Rights => "Open to fewer people",
+        Rank::Removed => "Removed",
+        Rank::Content => "Other contents",
+        Rank::Moved => "Moved",
+        Rank::Renamed => "Renamed",
+        Rank::Status => "Deleted but kept, locked or taken back",
+        Rank::Added => "Added",
     }
 }
 
-fn push(text: &mut String, change: &Change, heading: Heading, paint: Paint) {
+fn push(text: &mut String, change: &Change, paint: Paint) {
     let path = |state: &Option<cfms_backup::diff::State>| {
         let path = state.as_ref().map(|state| state.path.as_str()).unwrap_or_default();
         let ending = if change.kind == ChangedKind::Folder { "/" } else { "" };
         format!("{}{ending}", show::line(path))
     };
     let shown = if change.new.is_some() { path(&change.new) } else { path(&change.old) };
-    let shown = if heading == Heading::WiderRights { paint.yellow(&shown) } else { shown };
+    let shown = if change.rank == Rank::WiderRights { paint.yellow(&shown) } else { shown };
     text.push_str(&format!("  {shown}\n"));
     if change.old.is_none() || change.new.is_none() {
         return;

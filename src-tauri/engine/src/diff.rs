@@ -110,6 +110,9 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
 pub struct Change {
+    /// What matters most of what differs.
+    #[serde(skip)]
+    pub rank: Rank,
     /// `folder` or `document`.
     pub kind: ChangedKind,
     /// Its id on the server.
@@ -134,6 +137,27 @@ pub struct Change {
     pub rights: Vec<RightChange>,
     /// Whether the rights differ only by what lies above: its own rules are as they were.
     pub rights_from_above: bool,
+}
+
+/// How much it matters that something differs, first what matters most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Anyone is let in who was not let in before.
+    WiderRights,
+    /// Its rights differ otherwise.
+    Rights,
+    /// It is not there any more.
+    Removed,
+    /// It has another content, or other revisions.
+    Content,
+    /// It lies elsewhere.
+    Moved,
+    /// It is called otherwise.
+    Renamed,
+    /// The server thinks otherwise of it.
+    Status,
+    /// It was not there.
+    Added,
 }
 
 /// What a [`Change`] is of.

@@ -7,12 +7,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use ts_rs::TS;
-
+mod code;
 mod remote;
 mod report;
 
+pub use code::Code;
 pub use remote::RemoteError;
 pub use report::ErrorReport;
 
@@ -281,81 +280,6 @@ pub enum Error {
     /// A server at the other end of a line.
     #[error(transparent)]
     Remote(Box<RemoteError>),
-}
-
-/// The machine's name of an [`Error`], stable across releases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-#[non_exhaustive]
-#[allow(missing_docs)] // each is documented at the error of the same name
-pub enum Code {
-    Cancelled,
-    NotFound,
-    NotAFolder,
-    PermissionDenied,
-    Io,
-    NotCfms,
-    MySql,
-    ContentsInS3,
-    Config,
-    DatabaseLocked,
-    DatabaseDamaged,
-    NetworkFilesystem,
-    NoPlaceForSnapshot,
-    SourceBusy,
-    BadName,
-    AlreadyExists,
-    NameBusy,
-    NotMounted,
-    SameDisk,
-    NoSpace,
-    WouldFillServerDisk,
-    FileTooLarge,
-    KeyMissing,
-    KeyFile,
-    WrongKey,
-    Damaged,
-    Truncated,
-    TlsPair,
-    StateNotPrivate,
-    UnsupportedVersion,
-    NotInBackup,
-    Ambiguous,
-    ContentNotHeld,
-    InTheWay,
-    ServerAddress,
-    ServerUnreachable,
-    Unencrypted,
-    NotCfmsServer,
-    CertificateUnknown,
-    CertificateChanged,
-    CertificateOther,
-    NoBackupAction,
-    CredentialsRefused,
-    PasswordExpired,
-    PasswordExpiredAtAgent,
-    SecondFactorWanted,
-    SecondFactorRefused,
-    UserInactive,
-    Lockdown,
-    TooManyAttempts,
-    AccessDenied,
-    EntryDenied,
-    SessionEnded,
-    ServerRefused,
-    ServerBusy,
-    NameTakenOnServer,
-    Protocol,
-    ConnectionLost,
-    ServerSilent,
-    OutcomeUnknown,
-    OutcomeUnclear,
-    CannotSendFiles,
-    NotOnServer,
-    TransferDamaged,
-    KnownServers,
-    Keyring,
 }
 
 impl Error {

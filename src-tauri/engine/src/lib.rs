@@ -51,6 +51,7 @@ pub mod inspect;
 pub mod job;
 pub mod names;
 pub mod outlook;
+mod own_folder;
 pub mod protocol;
 pub mod remote;
 pub mod restore;

@@ -1,12 +1,11 @@
 //! Which pairs this agent made, and for whom: only these are given out or removed, never what else lies in the folder.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,7 +16,7 @@ use crate::create::Report;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::protocol::Part;
-use crate::server_data::Account;
+use crate::server_data::{Account, open_unlinked};
 
 /// Bytes of a key file that are looked at. Ours have three hundred.
 const MAX_KEY_FILE: u64 = 64 * 1024;
@@ -167,9 +166,7 @@ impl Record {
             Part::Archive => &self.archive,
             Part::Key => &self.key,
         };
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        // The flags of open(2) are small positive numbers.
-        let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&made.path) {
+        let file = match open_unlinked(&made.path) {
             Ok(file) => file,
             // A link is as little what was made as nothing.
             Err(error) if error.kind() == ErrorKind::NotFound || is_link(&error) => return Ok(None),

@@ -77,7 +77,7 @@ pub(crate) struct BoundedJson<'j, S> {
     begun: usize,
     /// Whether a blank came last, outside strings.
     after_blank: bool,
-    /// Whether the first half of a pair of `\uXXXX` was just passed on, which must not stay alone.
+    /// Whether the first half of a pair of `\u` escapes was just passed on, which must not stay alone.
     half_a_pair: bool,
 }
 

@@ -1,8 +1,8 @@
 //! A folder or document that differs, in few bytes: there may be hundreds of thousands.
 
 use super::{
-    Change, ChangedKind, ContentChange, Document, Entry, Folder, Place, RevisionChanges, RightChange, State, Status,
-    Tree,
+    Change, ChangedKind, ContentChange, Document, Entry, Folder, Place, Rank, RevisionChanges, RightChange, State,
+    Status, Tree,
 };
 use crate::rights::Rule;
 use crate::tree::Protection;
@@ -25,19 +25,6 @@ enum At<'t> {
     Root,
     Nowhere,
     In(&'t str),
-}
-
-/// How much it matters that something differs, first what matters most.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    WiderRights,
-    Rights,
-    Removed,
-    Content,
-    Moved,
-    Renamed,
-    Otherwise,
-    Added,
 }
 
 /// Something that differs.
@@ -166,7 +153,7 @@ impl<'t> Found<'t> {
             (self.has_other_contents(), Rank::Content),
             (self.moved, Rank::Moved),
             (self.renamed, Rank::Renamed),
-            (status_changed, Rank::Otherwise),
+            (status_changed, Rank::Status),
         ];
         ranks.into_iter().find(|(holds, _)| *holds).map(|(_, rank)| rank)
     }
@@ -174,6 +161,7 @@ impl<'t> Found<'t> {
     pub(super) fn told(&self, rights: &[Vec<RightChange>]) -> Change {
         let either = self.new.or(self.old);
         Change {
+            rank: self.rank.unwrap_or(Rank::Status),
             kind: if matches!(either, Some(Entry::Document(_))) { ChangedKind::Document } else { ChangedKind::Folder },
             id: either.and_then(|entry| entry.id()).unwrap_or_default().to_owned(),
             old: self.old.map(state),

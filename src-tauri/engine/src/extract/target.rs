@@ -13,14 +13,13 @@ use std::time::Duration;
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Mode, OFlags, RenameFlags};
+use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 
 use super::Conflict;
 use super::layout::Layout;
-use crate::archive::key::fill_random;
 use crate::error::{Error, Result};
-use crate::hex;
+use crate::own_folder::{self, OwnFolder, handle};
 
 /// How the private folders of runs begin.
 pub(super) const OWN_PREFIX: &str = ".cfms-extract-";
@@ -41,10 +40,7 @@ pub(super) struct Target {
 /// A run's private folder in the output folder, and what waits in it for its names.
 pub(super) struct Staging<'t> {
     target: &'t mut Target,
-    dir: Dir,
-    name: String,
-    /// Keeps others from taking it for a dead run's.
-    _lock: File,
+    own: OwnFolder,
     waiting: Vec<Waiting>,
     bytes: u64,
     next: u64,
@@ -110,9 +106,7 @@ impl Target {
     fn set_time(&mut self, layout: &Layout, folder: usize) {
         let time = if self.created.contains(&folder) { layout.folders[folder].time } else { f64::NAN };
         if let (Ok(Some(dir)), Some(times)) = (self.folder(layout, folder, false), times(time)) {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let handle = rustix::fs::openat(dir, ".", flags, Mode::empty());
-            let _ = handle.and_then(|handle| rustix::fs::futimens(handle, &times));
+            let _ = handle(dir).and_then(|handle| Ok(rustix::fs::futimens(handle, &times)?));
         }
     }
 
@@ -160,16 +154,8 @@ impl<'t> Staging<'t> {
     /// Makes the private folder, and removes those of runs that died.
     pub(super) fn begin(target: &'t mut Target) -> Result<Self> {
         sweep(&target.top);
-        let mut random = [0; 8];
-        fill_random(&mut random)?;
-        let name = format!("{OWN_PREFIX}{}", hex::encode(&random));
-        let failed = |action, error| Error::io(action, target.path.join(&name), error);
-        target.top.create_dir_with(&name, DirBuilder::new().mode(0o700)).map_err(|e| failed("create", e))?;
-        let dir = target.top.open_dir_nofollow(&name).map_err(|e| failed("open", e))?;
-        let lock = readable(&dir).map_err(|e| failed("open", e))?;
-        // A file system without locks has no sweeping either.
-        let _ = lock.try_lock();
-        Ok(Self { target, dir, name, _lock: lock, waiting: Vec::new(), bytes: 0, next: 0 })
+        let own = OwnFolder::create(&target.top, &target.path, OWN_PREFIX)?;
+        Ok(Self { target, own, waiting: Vec::new(), bytes: 0, next: 0 })
     }
 
     /// A new file, readable by this user alone.
@@ -178,7 +164,7 @@ impl<'t> Staging<'t> {
         self.next += 1;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600).follow(FollowSymlinks::No);
-        let file = self.dir.open_with(&name, &options).map_err(|e| Error::io("create", self.shown(&name), e))?;
+        let file = self.own.dir.open_with(&name, &options).map_err(|e| Error::io("create", self.shown(&name), e))?;
         Ok(Staged { file: file.into_std(), name })
     }
 
@@ -202,7 +188,7 @@ impl<'t> Staging<'t> {
 
     /// Throws the file away.
     pub(super) fn discard(&mut self, staged: Staged) -> Result<()> {
-        self.dir.remove_file(&staged.name).map_err(|e| Error::io("remove", self.shown(&staged.name), e))
+        self.own.dir.remove_file(&staged.name).map_err(|e| Error::io("remove", self.shown(&staged.name), e))
     }
 
     /// The output folder.
@@ -218,7 +204,7 @@ impl<'t> Staging<'t> {
             let Some(folder) = self.target.folder(layout, waiting.folder, true)? else {
                 return Err(Error::NotFound { path: shown });
             };
-            publish(&self.dir, &waiting, folder).map_err(|error| match error {
+            publish(&self.own.dir, &waiting, folder).map_err(|error| match error {
                 Errno::EXIST => Error::AlreadyExists { path: shown },
                 Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY => Error::InTheWay { path: shown },
                 error => Error::io("rename", shown, error.into()),
@@ -241,18 +227,18 @@ impl<'t> Staging<'t> {
 
     fn sync(&self) -> Result<()> {
         let path = &self.target.path;
-        let handle = readable(&self.target.top).map_err(|e| Error::io("open", path, e))?;
+        let handle = handle(&self.target.top).map_err(|e| Error::io("open", path, e))?;
         rustix::fs::syncfs(handle).map_err(|e| Error::io("sync", path, e.into()))
     }
 
     fn shown(&self, name: &str) -> PathBuf {
-        self.target.path.join(&self.name).join(name)
+        self.target.path.join(&self.own.name).join(name)
     }
 
     fn remove(&mut self) {
         // Only our own files are in it. What cannot be removed now is removed by the next run.
-        let _ = empty(&self.dir);
-        let _ = self.target.top.remove_dir(&self.name);
+        let _ = empty(&self.own.dir);
+        let _ = self.target.top.remove_dir(&self.own.name);
     }
 }
 
@@ -285,15 +271,9 @@ fn publish(dir: &Dir, waiting: &Waiting, folder: &Dir) -> Result<(), Errno> {
 
 /// Removes the private folders of runs that died; what cannot be removed stays.
 fn sweep(top: &Dir) {
-    let Ok(entries) = top.entries() else { return };
-    for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if !name.starts_with(OWN_PREFIX) {
-            continue;
-        }
-        let Ok(dir) = top.open_dir_nofollow(&name) else { continue };
-        let is_dead = readable(&dir).is_ok_and(|lock| lock.try_lock().is_ok());
-        if is_dead && empty(&dir).is_ok() {
+    let Ok(dead) = own_folder::dead(top, OWN_PREFIX) else { return };
+    for (name, dir) in dead {
+        if empty(&dir).is_ok() {
             let _ = top.remove_dir(&name);
         }
     }
@@ -306,12 +286,6 @@ fn empty(dir: &Dir) -> io::Result<()> {
         return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
     names.iter().try_for_each(|name| dir.remove_file(name))
-}
-
-/// A handle of the folder that can be locked and synced.
-fn readable(dir: &Dir) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?.into())
 }
 
 /// Unix seconds as times of a file; nothing for what no file system keeps.

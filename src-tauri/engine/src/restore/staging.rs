@@ -13,12 +13,11 @@ use std::path::{Path, PathBuf};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, RenameFlags};
 use serde::{Deserialize, Serialize};
 
-use crate::archive::key::fill_random;
 use crate::error::{Error, Result};
-use crate::hex;
+use crate::own_folder::{self, OwnFolder, handle};
 
 /// How the private folders of restores begin.
 const OWN_PREFIX: &str = ".cfms-restore-";
@@ -33,10 +32,8 @@ const MAX_JOURNAL: u64 = 1 << 20;
 pub(super) struct Staging {
     path: PathBuf,
     top: Dir,
-    name: String,
-    own: Dir,
+    own: OwnFolder,
     tree: Dir,
-    _lock: File,
     folders: HashSet<String>,
     /// To whom everything is given: the owner of the data directory, where root writes.
     owner: Option<(u32, u32)>,
@@ -57,41 +54,23 @@ impl Staging {
     pub(super) fn begin(path: &Path) -> Result<Self> {
         let made = make(path)?;
         let top = Dir::open_ambient_dir(path, ambient_authority()).map_err(|e| Error::io("open", path, e))?;
-        let mut random = [0; 8];
-        fill_random(&mut random)?;
-        let name = format!("{OWN_PREFIX}{}", hex::encode(&random));
-        let failed = |action, error| Error::io(action, path.join(&name), error);
-        let mut private = DirBuilder::new();
-        private.mode(0o700);
-        top.create_dir_with(&name, &private).map_err(|e| failed("create", e))?;
-        let own = top.open_dir_nofollow(&name).map_err(|e| failed("open", e))?;
-        let lock = handle(&own).map_err(|e| failed("open", e))?;
-        // A file system without locks has no sweeping either.
-        let _ = lock.try_lock();
-        own.create_dir_with(TREE, &private).map_err(|e| failed("create", e))?;
-        let tree = own.open_dir_nofollow(TREE).map_err(|e| failed("open", e))?;
+        let own = OwnFolder::create(&top, path, OWN_PREFIX)?;
+        let failed = |action, error| Error::io(action, path.join(&own.name), error);
+        own.dir.create_dir_with(TREE, DirBuilder::new().mode(0o700)).map_err(|e| failed("create", e))?;
+        let tree = own.dir.open_dir_nofollow(TREE).map_err(|e| failed("open", e))?;
         let owner = owner_of(&top).map_err(|e| Error::io("look at", path, e))?.filter(|_| made.is_empty());
         let (path, folders) = (path.to_path_buf(), HashSet::new());
-        Ok(Self { path, top, name, own, tree, _lock: lock, folders, owner, made, is_done: false })
+        Ok(Self { path, top, own, tree, folders, owner, made, is_done: false })
     }
 
     /// Takes back what runs that died left in `path`: their private folders, and what they had begun to put in place.
     pub(super) fn sweep(path: &Path, database: &str) -> Result<()> {
         let Ok(top) = Dir::open_ambient_dir(path, ambient_authority()) else { return Ok(()) };
-        let entries = top.entries().map_err(|e| Error::io("read", path, e))?;
-        for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if !name.starts_with(OWN_PREFIX) {
-                continue;
+        for (name, own) in own_folder::dead(&top, OWN_PREFIX).map_err(|e| Error::io("read", path, e))? {
+            if top.symlink_metadata(database).is_err() {
+                take_back(&top, &own, &read_journal(&own));
             }
-            let Ok(own) = top.open_dir_nofollow(&name) else { continue };
-            let is_dead = handle(&own).is_ok_and(|lock| lock.try_lock().is_ok());
-            if is_dead {
-                if top.symlink_metadata(database).is_err() {
-                    take_back(&top, &own, &read_journal(&own));
-                }
-                top.remove_dir_all(&name).map_err(|e| Error::io("remove", path.join(&name), e))?;
-            }
+            top.remove_dir_all(&name).map_err(|e| Error::io("remove", path.join(&name), e))?;
         }
         Ok(())
     }
@@ -133,7 +112,7 @@ impl Staging {
 
     /// Makes everything durable: in bulk, as one file at a time would take hours.
     pub(super) fn sync(&self) -> Result<()> {
-        let synced = handle(&self.own).and_then(|handle| Ok(rustix::fs::syncfs(handle)?));
+        let synced = handle(&self.own.dir).and_then(|handle| Ok(rustix::fs::syncfs(handle)?));
         synced.map_err(|e| Error::io("sync", &self.path, e))
     }
 
@@ -154,7 +133,7 @@ impl Staging {
         self.sync()?;
         let renamed = self.rename(&names).and_then(|()| self.sync());
         if renamed.is_err() {
-            take_back(&self.top, &self.own, &read_journal(&self.own));
+            take_back(&self.top, &self.own.dir, &read_journal(&self.own.dir));
             return renamed;
         }
         self.is_done = true;
@@ -183,7 +162,7 @@ impl Staging {
     }
 
     fn in_order(&self, database: &str) -> Result<Vec<String>> {
-        let failed = |e| Error::io("read", self.path.join(&self.name), e);
+        let failed = |e| Error::io("read", self.path.join(&self.own.name), e);
         let entries = self.tree.entries().map_err(failed)?;
         let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
         let mut names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
@@ -208,7 +187,7 @@ impl Staging {
     }
 
     fn write_journal(&self, names: &[String]) -> Result<()> {
-        let failed = |e| Error::io("write", self.path.join(&self.name).join(JOURNAL), e);
+        let failed = |e| Error::io("write", self.path.join(&self.own.name).join(JOURNAL), e);
         let known = |name: &String| {
             let found = self.tree.symlink_metadata(name)?;
             Ok(Renamed { name: name.clone(), dev: found.dev(), ino: found.ino() })
@@ -217,7 +196,7 @@ impl Staging {
         let text = serde_json::to_vec(&journal).map_err(|e| failed(e.into()))?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let mut file = self.own.open_with(JOURNAL, &options).map_err(failed)?.into_std();
+        let mut file = self.own.dir.open_with(JOURNAL, &options).map_err(failed)?.into_std();
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)
     }
 }
@@ -225,7 +204,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next run.
-        let _ = self.top.remove_dir_all(&self.name);
+        let _ = self.top.remove_dir_all(&self.own.name);
         if !self.is_done {
             for folder in self.made.iter().rev() {
                 let _ = std::fs::remove_dir(folder);
@@ -274,10 +253,4 @@ fn read_journal(own: &Dir) -> Vec<Renamed> {
     let mut text = Vec::new();
     let read = file.take(MAX_JOURNAL).read_to_end(&mut text);
     read.ok().and_then(|_| serde_json::from_slice(&text).ok()).unwrap_or_default()
-}
-
-/// A handle of the folder that can be locked and synced.
-fn handle(dir: &Dir) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?.into())
 }

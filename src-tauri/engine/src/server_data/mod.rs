@@ -237,7 +237,7 @@ fn open_nonblocking(path: &Path) -> std::io::Result<File> {
 }
 
 /// Opens the file `path` in the same way, unless it is a link.
-fn open_unlinked(path: &Path) -> std::io::Result<File> {
+pub(crate) fn open_unlinked(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NOFOLLOW;
     File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
