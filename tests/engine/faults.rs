@@ -2,6 +2,7 @@
 //! never an overwritten file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -126,7 +127,12 @@ fn knows(call: &str) -> bool {
 }
 
 /// Makes a backup under strace with a fault put in, and gives the log of the calls that it met.
-fn traced(ground: &Ground, name: &str, injection: &str, call: &str) -> (Run, String) {
+fn traced_backup(ground: &Ground, name: &str, injection: &str, call: &str) -> (Run, String) {
+    traced(ground, injection, call, ground.create_arguments(name, &[]))
+}
+
+/// Runs the program with these arguments in the same way.
+pub(crate) fn traced(ground: &Ground, injection: &str, call: &str, arguments: Vec<OsString>) -> (Run, String) {
     let log = ground.path("strace.log");
     let mut command = ground.command("strace");
     command.args(["-f", "-qq", "-o"]).arg(&log).args([
@@ -135,7 +141,6 @@ fn traced(ground: &Ground, name: &str, injection: &str, call: &str) -> (Run, Str
         "-e",
         &format!("inject={injection}"),
     ]);
-    command.arg(program()).args(ground.create_arguments(name, &[]));
-    let run = command.output().unwrap().into();
+    let run = command.arg(program()).args(arguments).output().unwrap().into();
     (run, fs::read_to_string(log).unwrap())
 }

@@ -72,8 +72,7 @@ fn a_database_of_utf_16_comes_back_too() {
 fn real_servers_of_both_ages_come_back() {
     let Some(golden) = golden() else { return };
     for server in ["server", "server_master"] {
-        let ground = Ground::bare();
-        copy(&golden.join(server), &ground.server());
+        let ground = Ground::with_copy_of(&golden.join(server));
         backed_up_and_compared(&ground, "whole");
         backed_up_and_compared(&ground, "documents");
     }
@@ -84,10 +83,9 @@ fn a_real_servers_restore_takes_our_backup_as_it_takes_its_own() {
     let Some(golden) = golden() else { return };
     let theirs = golden.join("golden");
     let expected = theirs.join("expected_restore_by_peer.json");
-    let ground = Ground::bare();
+    let ground = Ground::with_copy_of(&golden.join("server"));
     // First the stand-in itself, on the archive that the real server was given.
     restored(&theirs.join("golden.cfms.enc"), &theirs.join("golden.key"), &ground.path("theirs"), Some(&expected));
-    copy(&golden.join("server"), &ground.server());
     ground.create("ours", &[]).ended(0);
     restored(&ground.archive("ours"), &ground.key("ours"), &ground.path("ours"), Some(&expected));
 }
@@ -184,11 +182,4 @@ fn opened_by_hand(ground: &Ground) -> String {
     let output = ground.command("bash").args(["-c", line]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// A symbolic link below the server's folder does not occur there.
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-R").args([from, to]).status().unwrap().success());
-    // What is read-only where it lies may be written here.
-    assert!(Command::new("chmod").args(["-R", "u+w"]).arg(to).status().unwrap().success());
 }

@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::faults::strace_works;
+use crate::faults::{strace_works, traced};
 use crate::harness::{Ground, Run, Seeded, everything_below, golden, is_root, program, python, rounds};
 
 fn arguments(ground: &Ground, name: &str, more: &[&str]) -> Vec<std::ffi::OsString> {
@@ -35,10 +34,6 @@ fn compared(ground: &Ground, run: &Run) -> (Vec<String>, u64) {
         serde_json::from_str(&python("same_server.py", [ground.server(), ground.path("new"), report])).unwrap();
     let differences = found["differences"].as_array().unwrap().iter().map(|d| d.as_str().unwrap().to_owned()).collect();
     (differences, found["contents"].as_u64().unwrap())
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
 }
 
 /// What two archives hold alike, and what not, as openssl and tar see it.
@@ -76,8 +71,7 @@ fn a_server_of_any_kind_comes_back_row_by_row_and_byte_by_byte() {
 fn real_servers_of_both_lines_come_back() {
     let Some(golden) = golden() else { return };
     for name in ["server", "server_master"] {
-        let ground = Ground::bare();
-        copy(&golden.join(name), &ground.server());
+        let ground = Ground::with_copy_of(&golden.join(name));
         ground.create("a", &["--allow-missing"]).ended(0);
         let run = restore(&ground, "a", &[]).ended(0);
         assert_eq!(compared(&ground, &run).0, [""; 0], "{name}: {run:?}");
@@ -229,20 +223,6 @@ fn without_program(ground: &Ground, run: &Run) -> Vec<String> {
     differences
 }
 
-/// Runs it under strace with a fault put in.
-fn with_fault(ground: &Ground, injection: &str, call: &str) -> (Run, String) {
-    let log = ground.path("strace.log");
-    let mut command = ground.command("strace");
-    command.args(["-f", "-qq", "-o"]).arg(&log).args([
-        "-e",
-        &format!("trace={call}"),
-        "-e",
-        &format!("inject={injection}"),
-    ]);
-    let run = command.arg(program()).args(arguments(ground, "a", &[])).output().unwrap().into();
-    (run, fs::read_to_string(log).unwrap())
-}
-
 #[test]
 fn killed_or_failing_anywhere_it_leaves_no_server_or_a_whole_one_and_the_next_run_mends_it() {
     if !strace_works() {
@@ -265,7 +245,8 @@ fn killed_or_failing_anywhere_it_leaves_no_server_or_a_whole_one_and_the_next_ru
     for (call, when) in faults {
         for injection in &injections[..rounds(2, 3) as usize] {
             let what = format!("{call} {when} {injection}");
-            let (run, log) = with_fault(&ground, &format!("{call}:{injection}:when={when}"), call);
+            let (run, log) =
+                traced(&ground, &format!("{call}:{injection}:when={when}"), call, arguments(&ground, "a", &[]));
             if run.code == Some(0) {
                 assert_eq!(without_program(&ground, &run), [""; 0], "{what}");
             } else if new.join("app.db").exists() {

@@ -131,6 +131,15 @@ impl Ground {
         ground
     }
 
+    /// With a copy of the server in that folder; what is read-only there may be written here.
+    pub(crate) fn with_copy_of(server: &Path) -> Self {
+        let ground = Self::bare();
+        let done = |command: &mut Command| command.status().expect("it starts").success();
+        assert!(done(Command::new("cp").arg("-R").args([server, &ground.server()])));
+        assert!(done(Command::new("chmod").args(["-R", "u+w"]).arg(ground.server())));
+        ground
+    }
+
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Start, Window, command_line, until};
+use crate::bench::{Bench, Start, Window, by_tar, command_line, runs, until};
 use crate::webdriver::key;
 
 #[test]
@@ -233,26 +233,13 @@ fn what_was_used_and_chosen_is_there_after_the_next_start() {
     assert_eq!(window.asks("return matchMedia('(prefers-color-scheme: dark)').matches"), true);
 }
 
-/// Whether a process has not ended; one that waits to be buried has.
-fn runs(process: Pid) -> bool {
-    Path::new(&format!("/proc/{}/exe", process.as_raw_nonzero())).exists()
-}
-
 fn type_at_focus(window: &Window, text: &str) {
     for character in text.chars() {
         window.press(&[&character.to_string()]);
     }
 }
 
-/// A JSON member of an archive, by the tools that every system has.
+/// A JSON member of an archive.
 fn unpacked(archive: &Path, key: &Path, member: &str) -> Value {
-    let script = r#"
-        set -euo pipefail
-        key=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["key"])' "$2")
-        iv=$(head -c 16 "$1" | od -An -tx1 | tr -d ' \n')
-        tail -c +17 "$1" | openssl enc -d -aes-256-cbc -K "$key" -iv "$iv" | tar x -O "$3"
-    "#;
-    let run = Command::new("bash").args(["-c", script, "open"]).args([archive, key]).arg(member).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    serde_json::from_slice(&run.stdout).unwrap()
+    serde_json::from_slice(&by_tar(archive, key, &["x", "-O", member])).unwrap()
 }

@@ -330,6 +330,25 @@ pub(crate) fn command_line() -> PathBuf {
     Path::new(PROGRAM).with_file_name("cfms-backup")
 }
 
+/// Whether a process has not ended; one that waits to be buried has.
+pub(crate) fn runs(process: Pid) -> bool {
+    Path::new(&format!("/proc/{}/exe", process.as_raw_nonzero())).exists()
+}
+
+/// What `tar` says of an archive that openssl decrypts: the tools that every system has.
+pub(crate) fn by_tar(archive: &Path, key: &Path, arguments: &[&str]) -> Vec<u8> {
+    let script = r#"
+        set -euo pipefail
+        key=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["key"])' "$2")
+        iv=$(head -c 16 "$1" | od -An -tx1 | tr -d ' \n')
+        tail -c +17 "$1" | openssl enc -d -aes-256-cbc -K "$key" -iv "$iv" | tar "${@:3}"
+    "#;
+    let mut command = Command::new("bash");
+    let run = command.args(["-c", script, "open"]).args([archive, key]).args(arguments).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    run.stdout
+}
+
 /// Asks again and again until there is an answer.
 pub(crate) fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();

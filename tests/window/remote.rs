@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Start, Window, command_line, free_port, until};
+use crate::bench::{Bench, Start, Window, by_tar, command_line, free_port, runs, until};
 use crate::screen::Group;
 use crate::webdriver::key;
 
@@ -73,6 +73,15 @@ pub(crate) fn connect(window: &Window, agent: &Agent, username: &str, password: 
     window.click("connect");
 }
 
+/// Opens the window on a new agent, as somebody who trusts its certificate.
+fn trusting(bench: &Bench, username: &str, password: &str) -> (Agent, Window) {
+    let agent = Agent::start(bench);
+    let window = open(bench, json!({}));
+    connect(&window, &agent, username, password);
+    window.click("trust");
+    (agent, window)
+}
+
 #[test]
 fn a_backup_through_a_server_comes_home_and_opens_with_openssl() {
     let Some(bench) = Bench::new("4M") else { return };
@@ -95,7 +104,8 @@ fn a_backup_through_a_server_comes_home_and_opens_with_openssl() {
     assert!(window.text("result-title").contains("fetched and verified"), "{}", window.page());
     assert_eq!(bench.written(), ["far.cfms.enc", "far.key"]);
     let (archive, key) = (bench.archives.join("far.cfms.enc"), bench.keys.join("far.key"));
-    assert!(members(&archive, &key).lines().any(|member| member == "documents.json"));
+    let members = String::from_utf8(by_tar(&archive, &key, &["t"])).unwrap();
+    assert!(members.lines().any(|member| member == "documents.json"));
     let announced: Value = serde_json::from_slice(&fs::read(&key).unwrap()).unwrap();
     let sums = Command::new("sha256sum").arg(&archive).output().unwrap();
     let sum = String::from_utf8_lossy(&sums.stdout)[..64].to_owned();
@@ -118,13 +128,10 @@ fn a_backup_through_a_server_comes_home_and_opens_with_openssl() {
 #[test]
 fn a_server_that_is_trusted_is_signed_in_to_at_once_and_asked_about_again_when_it_is_forgotten() {
     let Some(bench) = Bench::new("1M") else { return };
-    let agent = Agent::start(&bench);
-    let window = open(&bench, json!({}));
-    connect(&window, &agent, "admin", PASSWORD);
-    window.click("trust");
+    let (agent, window) = trusting(&bench, "admin", PASSWORD);
     window.wait_for("server-card");
     let process = window.process();
-    window.ask_to_close(|| !Path::new(&format!("/proc/{}/exe", process.as_raw_nonzero())).exists());
+    window.ask_to_close(|| !runs(process));
     drop(window);
 
     let window = bench.start(Start::default());
@@ -148,10 +155,7 @@ fn a_server_that_is_trusted_is_signed_in_to_at_once_and_asked_about_again_when_i
 #[test]
 fn a_changed_certificate_stops_everything() {
     let Some(bench) = Bench::new("1M") else { return };
-    let agent = Agent::start(&bench);
-    let window = open(&bench, json!({}));
-    connect(&window, &agent, "admin", PASSWORD);
-    window.click("trust");
+    let (agent, window) = trusting(&bench, "admin", PASSWORD);
     window.wait_for("server-card");
     window.click("leave-server");
 
@@ -169,10 +173,7 @@ fn a_changed_certificate_stops_everything() {
 #[test]
 fn a_wrong_password_is_told_and_the_form_is_kept() {
     let Some(bench) = Bench::new("1M") else { return };
-    let agent = Agent::start(&bench);
-    let window = open(&bench, json!({}));
-    connect(&window, &agent, "admin", "harbour-2026");
-    window.click("trust");
+    let (agent, window) = trusting(&bench, "admin", "harbour-2026");
     assert!(window.text("error-title").contains("admin"), "{}", window.page());
     assert_eq!(window.value("server-address"), agent.address);
     assert_eq!(window.value("server-password"), "");
@@ -184,10 +185,7 @@ fn a_wrong_password_is_told_and_the_form_is_kept() {
 #[test]
 fn an_account_that_may_not_back_up_is_told_what_it_lacks() {
     let Some(bench) = Bench::new("1M") else { return };
-    let agent = Agent::start(&bench);
-    let window = open(&bench, json!({}));
-    connect(&window, &agent, "lin.wei", PASSWORD);
-    window.click("trust");
+    let (_agent, window) = trusting(&bench, "lin.wei", PASSWORD);
     assert!(window.text("may-not").contains("manage_system"), "{}", window.page());
 }
 
@@ -195,10 +193,7 @@ fn an_account_that_may_not_back_up_is_told_what_it_lacks() {
 fn a_cancelled_download_leaves_nothing_here_and_can_be_fetched_later() {
     let Some(bench) = Bench::new("1M") else { return };
     bench.swell(1 << 30);
-    let agent = Agent::start(&bench);
-    let window = open(&bench, json!({}));
-    connect(&window, &agent, "admin", PASSWORD);
-    window.click("trust");
+    let (_agent, window) = trusting(&bench, "admin", PASSWORD);
     window.fill("backup-name", "later");
     window.click("start");
     until("the first bytes have come", || (!bench.written().is_empty()).then_some(()));
@@ -222,19 +217,6 @@ fn printed_by_openssl(bench: &Bench) -> String {
         Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(certificate).output();
     let text = String::from_utf8(run.unwrap().stdout).unwrap();
     text.trim().rsplit_once('=').unwrap().1.to_owned()
-}
-
-/// The names in an archive, by the tools that every system has.
-fn members(archive: &Path, key: &Path) -> String {
-    let script = r#"
-        set -euo pipefail
-        key=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["key"])' "$2")
-        iv=$(head -c 16 "$1" | od -An -tx1 | tr -d ' \n')
-        tail -c +17 "$1" | openssl enc -d -aes-256-cbc -K "$key" -iv "$iv" | tar t
-    "#;
-    let run = Command::new("bash").args(["-c", script, "members"]).args([archive, key]).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
 }
 
 /// The files below a folder that hold a text.

@@ -1,6 +1,6 @@
 //! Calls of the system that fail.
 
-use super::{Bystanders, cleaned_up, nothing_bad_under_a_name, steps_of, strace_works, take_away, traced};
+use super::{Bystanders, cleaned_up, nothing_bad_under_a_name, steps_of, strace_works, take_away, traced_backup};
 use crate::harness::{Ground, Seeded, rounds};
 
 #[test]
@@ -55,7 +55,7 @@ fn a_call_that_fails_never_makes_a_bad_backup() {
     let mut failed = 0;
     for (round, (call, error, when)) in tries.iter().enumerate() {
         let (name, what) = (format!("f{round}"), format!("{call} {when} fails with {error}"));
-        let (run, log) = traced(&ground, &name, &format!("{call}:error={error}:when={when}"), call);
+        let (run, log) = traced_backup(&ground, &name, &format!("{call}:error={error}:when={when}"), call);
         assert!(log.contains("(INJECTED)"), "{what}: nothing was injected");
         if ["unlinkat", "unlink"].contains(call) {
             // What could not be removed is left, but the next run removes it: above all a copy of the database.
@@ -89,11 +89,11 @@ fn a_file_system_that_cannot_do_much_still_gets_a_backup_and_nothing_is_overwrit
     {
         for error in errors {
             let name = format!("poor{round}{error}");
-            let (run, log) = traced(&ground, &name, &format!("{call}:error={error}"), call);
+            let (run, log) = traced_backup(&ground, &name, &format!("{call}:error={error}"), call);
             assert!(log.contains("(INJECTED)"), "{call} {error}");
             assert!(run.code == Some(0) || call == "flock", "{call} fails with {error}: {run:?}");
             cleaned_up(&ground, &name, &run, error);
-            let (again, _) = traced(&ground, "older", &format!("{call}:error={error}"), call);
+            let (again, _) = traced_backup(&ground, "older", &format!("{call}:error={error}"), call);
             assert_eq!(again.code, Some(1), "{again:?}");
             bystanders.are_untouched();
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::{Bystanders, nothing_bad_under_a_name, steps_of, strace_works, take_away, traced};
+use super::{Bystanders, nothing_bad_under_a_name, steps_of, strace_works, take_away, traced_backup};
 use crate::harness::{Ground, Run, Seeded, program, rounds};
 
 #[test]
@@ -59,7 +59,7 @@ fn a_run_that_is_killed_at_any_step_of_publishing_leaves_nothing_bad() {
     let mut outcomes = BTreeMap::new();
     for (round, (call, when)) in steps.iter().enumerate() {
         let name = format!("killed{round}");
-        let (run, log) = traced(&ground, &name, &format!("{call}:signal=SIGKILL:when={when}"), call);
+        let (run, log) = traced_backup(&ground, &name, &format!("{call}:signal=SIGKILL:when={when}"), call);
         assert!(
             log.contains("(INJECTED)") || log.contains("killed by SIGKILL"),
             "{call} {when}: nothing was injected: {log}"
