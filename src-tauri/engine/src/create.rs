@@ -4,9 +4,7 @@
 //! the key, which names its digest, and then the archive get their final names.
 
 use std::os::unix::fs::MetadataExt;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -22,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::{Job, Phase};
 use crate::names::BackupName;
-use crate::server_data::{ServerData, Snapshot};
+use crate::server_data::{ServerData, Snapshot, SoundnessCheck};
 use crate::verify::{Verification, verify_unpublished};
 use crate::volume;
 use crate::warning::{Warning, WarningCode};
@@ -177,16 +175,16 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
     let claim = claim_names(source, destination, options, created_at)?;
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
-    let mut snapshot = source.snapshot(options.server_stopped, &outputs(destination), job)?;
+    let copy = source.copy_database(options.server_stopped, &outputs(destination), job)?;
+    let check = match options.scope {
+        Scope::WholeServer => Some(SoundnessCheck::begin(&copy, job)?),
+        Scope::DocumentsOnly => None,
+    };
+    let mut snapshot = Snapshot::of(copy, job)?;
     job.settle();
     let contents = Contents::of(source, &mut snapshot, options)?;
-    let check = snapshot.take_soundness_check().filter(|_| options.scope == Scope::WholeServer);
-    let (damage, members) = thread::scope(|threads| {
-        let check = check.map(|check| threads.spawn(|| check.run()));
-        let members = Members::prepare(source, &snapshot, contents, options, created_at, job);
-        (check.map(|check| check.join().unwrap_or_else(|panic| resume_unwind(panic))), members)
-    });
-    let (damage, mut members) = (damage.transpose()?.flatten(), members?);
+    let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
+    let damage = check.map(SoundnessCheck::finish).transpose()?.flatten();
     let expected = archive_size(members.footprint());
     check_space(destination, expected, same_disk)?;
     plan(&snapshot, expected, options, job);

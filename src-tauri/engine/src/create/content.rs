@@ -109,16 +109,8 @@ fn changed(reason: String) -> (WarningCode, String) {
 }
 
 fn read_small(content: &mut OpenContent) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; content.size as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match content.file.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
+    // At most SMALL, so it fits.
+    let mut bytes = Vec::with_capacity(content.size as usize);
+    (&mut content.file).take(content.size).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

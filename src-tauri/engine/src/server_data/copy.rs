@@ -14,7 +14,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,6 @@ use super::columns::Tables;
 use super::draft;
 use super::open_unlinked;
 use super::private_folder::{self, PrivateFolder, Room};
-use super::snapshot::Snapshot;
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
 use crate::clock::unix_now;
 use crate::error::{Error, Result};
@@ -51,13 +50,16 @@ const SPARE: u64 = 4 * 1024 * 1024;
 /// several times over.
 const MAX_VALUE: i32 = 16 * 1024 * 1024;
 
+/// Operations of SQLite's machine between two looks at whether to stop: a few milliseconds.
+const OPERATIONS: i32 = 100_000;
+
 /// One connection on a source at a time in this process, and none while plain handles of it are opened and closed: closing
 /// one would drop the locks of the other (POSIX wants it so).
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Copies the database file `database`, reporting the copied bytes to `job`. The copy is never in one of `forbidden`: the
 /// server's folder, or those that the backup is written to.
-pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], job: &Job) -> Result<Snapshot> {
+pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], job: &Job) -> Result<DatabaseCopy> {
     let files = DatabaseFiles::of(database)?;
     if !server_stopped
         && let Some(mount) = volume::mount_of(&files.main)
@@ -77,7 +79,36 @@ pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], j
         Copy { files: &files, folder: &folder, meter: Meter { job, told: 0, of: size + unmerged }, draft: None, job };
     let taken_at = copy.make()?;
     drop(turn);
-    Snapshot::open(files.named, folder, taken_at, job)
+    Ok(DatabaseCopy { source: files.named, folder, taken_at })
+}
+
+/// A database of one moment, in a private folder that vanishes with this.
+#[derive(Debug)]
+pub(crate) struct DatabaseCopy {
+    /// The database that was copied, for messages.
+    pub(super) source: PathBuf,
+    pub(super) folder: PrivateFolder,
+    /// In Unix seconds.
+    pub(super) taken_at: f64,
+}
+
+impl DatabaseCopy {
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.database()
+    }
+
+    /// A connection that reads it, until `job` is cancelled: some queries take seconds on a large server.
+    pub(super) fn connect(&self, job: &Job) -> Result<Connection> {
+        let open = || {
+            let mut connection = open_connection(&self.path(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let canceller = job.canceller();
+            connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled()))?;
+            // One transaction for all that follows: SQLite need not look for changes before every query.
+            connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN")?;
+            Ok(connection)
+        };
+        open().map_err(|error| sqlite_error(&self.source, error))
+    }
 }
 
 /// The error that SQLite's refusal to do something with the database `path` is.

@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::copy::{self, is_busy, needs_repair, open_connection, sqlite_error, wait, wait_for_turn};
+use super::snapshot::Snapshot;
 use super::source::{DatabaseFiles, Mode, SharedLock};
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -35,7 +36,7 @@ pub(super) fn read<T>(
             Attempt::Busy => {}
             Attempt::NeedsRepair => {
                 drop(turn);
-                let snapshot = copy::take(database, false, forbidden, &job)?;
+                let snapshot = Snapshot::of(copy::take(database, false, forbidden, &job)?, &job)?;
                 return read(&snapshot.connection).map_err(|e| sqlite_error(database, e));
             }
         }

@@ -57,6 +57,7 @@ pub(crate) use accounts::{Account, Lookup, Permission, Span};
 use config::Config;
 pub(crate) use content_index::{ContentOwner, ContentRow, Order, Owners, WhichContents};
 pub(crate) use contents::{Contents, OpenContent};
+use copy::DatabaseCopy;
 pub use home::Mended;
 pub(crate) use home::{Home, Homes};
 pub(crate) use lock::SourceLock;
@@ -68,6 +69,7 @@ pub(crate) use refusal::{IN_S3, Refusal};
 pub(crate) use restored::{FilePath, RestoredDatabase};
 pub(crate) use server_files::ServerFile;
 pub(crate) use snapshot::Snapshot;
+pub(crate) use soundness::SoundnessCheck;
 pub use survey::Survey;
 
 /// The data directory of a CFMS server.
@@ -179,9 +181,14 @@ impl ServerData {
 
     /// Copies the database as it is at one moment. The copy lies for a moment in a place for temporary files, but never in
     /// the server's folder, nor in one of `outputs`, which others may see or keep.
-    pub(crate) fn snapshot(&self, server_stopped: bool, outputs: &[&Path], job: &Job) -> Result<Snapshot> {
+    pub(crate) fn copy_database(&self, server_stopped: bool, outputs: &[&Path], job: &Job) -> Result<DatabaseCopy> {
         let forbidden: Vec<_> = outputs.iter().copied().chain([self.root()]).collect();
         copy::take(&self.database, server_stopped, &forbidden, job)
+    }
+
+    /// Such a copy, opened.
+    pub(crate) fn snapshot(&self, server_stopped: bool, outputs: &[&Path], job: &Job) -> Result<Snapshot> {
+        Snapshot::of(self.copy_database(server_stopped, outputs, job)?, job)
     }
 
     /// Looks for the user of that name in the live database, in one short transaction.

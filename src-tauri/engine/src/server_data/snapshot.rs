@@ -4,25 +4,20 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::PathBuf;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::columns::Tables;
 use super::content_index::{ContentIndex, WhichContents};
 use super::contents::OpenContent;
-use super::copy::{open_connection, sqlite_error};
+use super::copy::{DatabaseCopy, sqlite_error};
 use super::extent;
 use super::owned;
-use super::private_folder::PrivateFolder;
 use super::repeated;
 use super::rows::{Warnings, text_of};
-use super::soundness::SoundnessCheck;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::job::Job;
-
-/// Operations of SQLite's machine between two looks at whether to stop: a few milliseconds.
-const OPERATIONS: i32 = 100_000;
 
 /// The copy, and what is known of it. Its file has no name any more and vanishes with this.
 #[derive(Debug)]
@@ -30,7 +25,6 @@ pub(crate) struct Snapshot {
     /// The database that it was taken of, for messages.
     pub(super) source: PathBuf,
     pub(super) connection: Connection,
-    soundness: Option<SoundnessCheck>,
     pub(super) tables: Tables,
     pub(super) contents: ContentIndex,
     pub(super) warnings: Warnings,
@@ -88,11 +82,6 @@ impl Snapshot {
         self.alembic_version.clone()
     }
 
-    /// The look at its pages, for who asks first.
-    pub(crate) fn take_soundness_check(&mut self) -> Option<SoundnessCheck> {
-        self.soundness.take()
-    }
-
     /// Bytes of the copy.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -110,25 +99,16 @@ impl Snapshot {
         })
     }
 
-    /// Opens the copy in `folder` and takes its name away.
-    pub(super) fn open(source: PathBuf, folder: PrivateFolder, taken_at: f64, job: &Job) -> Result<Self> {
-        let path = folder.database();
-        let failed = |e| sqlite_error(&source, e);
-        let open = || -> rusqlite::Result<Connection> {
-            let mut connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            // Some queries take seconds on a large server.
-            let canceller = job.canceller();
-            connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled()))?;
-            // One transaction for all that follows: SQLite need not look for changes before every query.
-            connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN")?;
-            Ok(connection)
-        };
-        let connection = open().map_err(failed)?;
-        let soundness = SoundnessCheck::new(open().map_err(failed)?, source.clone());
+    /// Opens `copy` and takes its name away.
+    pub(crate) fn of(copy: DatabaseCopy, job: &Job) -> Result<Self> {
+        let path = copy.path();
+        let connection = copy.connect(job)?;
         let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
         let size = file.metadata().map_err(|e| Error::io("read", &path, e))?.len();
-        let schema_sha256 = schema_sha256(&connection).map_err(failed)?;
+        let DatabaseCopy { source, folder, taken_at } = copy;
         drop(folder);
+        let failed = |e| sqlite_error(&source, e);
+        let schema_sha256 = schema_sha256(&connection).map_err(failed)?;
 
         let mut tables = Tables::of(&connection, &source)?;
         extent::measure(&connection, &mut tables, size, &source)?;
@@ -141,7 +121,6 @@ impl Snapshot {
         let snapshot = Self {
             source,
             connection,
-            soundness: Some(soundness),
             tables,
             contents,
             warnings,
@@ -164,7 +143,7 @@ impl Objects {
             [],
             |row| row.get(0),
         )?;
-        // A backup of a server whose users cannot be read is better than none; [`SoundnessCheck`] tells of it.
+        // A backup of a server whose users cannot be read is better than none; [`SoundnessCheck`](super::SoundnessCheck) tells of it.
         let users = if has_users { extent::rows_of(connection, "users", size).or_else(none_if_damaged)? } else { None };
         Ok(Self {
             documents: tables.documents.rows - tables.documents.further,
