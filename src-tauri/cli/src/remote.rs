@@ -14,6 +14,7 @@ use crate::args::{RemoteInfoArgs, RemoteVerb, ServerArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::output::{Answer, Output, table};
+use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::{show, warnings};
 
@@ -42,7 +43,7 @@ async fn info(args: &RemoteInfoArgs, output: &Output, signals: &Signals) -> Resu
         server: ServerFacts,
         warnings: Vec<cfms_backup::Warning>,
     }
-    let facts = connect(&args.server, output, &quiet_job(signals)).await?.facts();
+    let facts = connect(&args.server, output, signals).await?.facts();
     output.say(&format!(
         "{}\n\n{}",
         output.paint().bold(&show::line(&facts.server_name)),
@@ -53,12 +54,15 @@ async fn info(args: &RemoteInfoArgs, output: &Output, signals: &Signals) -> Resu
     Answer::new(&Document { server: facts, warnings }, exit)
 }
 
-/// Calls the server; shows the certificate that stands in the way.
-async fn connect(args: &ServerArgs, output: &Output, job: &Job) -> Result<Remote> {
+/// Calls the server, and says where it has to be called again; shows the certificate that stands in the way.
+async fn connect(args: &ServerArgs, output: &Output, signals: &Signals) -> Result<Remote> {
     let network = Network::new(args.server.clone(), KnownServers::of_this_user())
         .trusting(args.trust_fingerprint)
         .allowing_unencrypted(args.allow_unencrypted);
-    Remote::connect(Arc::new(network), job).await.map_err(|error| untrusted(error, output))
+    let (progress, job) = Progress::start(output, signals);
+    let connected = Remote::connect(Arc::new(network), &job).await;
+    drop(progress);
+    connected.map_err(|error| untrusted(error, output))
 }
 
 fn untrusted(error: Error, output: &Output) -> Failure {

@@ -225,6 +225,38 @@ async fn a_server_that_was_just_told_a_secret_is_not_quoted_at_all() {
     }
 }
 
+/// A person who is refused a new password without a reason cannot choose a better one.
+#[tokio::test(start_paused = true)]
+async fn why_a_new_password_is_refused_is_told_where_no_secret_can_be_in_the_words() {
+    let length = "Password does not meet the length requirement";
+    let words_and_told = [
+        (format!("{length} (8 ~ 32)"), format!("{length} (8 ~ 32)")),
+        ("New password should not be the same".to_owned(), "New password should not be the same".to_owned()),
+        (
+            "Password does not meet the rule requirements: 1 rules passed, thgir".to_owned(),
+            "Password does not meet the rule requirements".to_owned(),
+        ),
+        (format!("{length} (thgir ~ 1)"), "its words are not shown".to_owned()),
+        (format!("{length} (1234567 ~ 1)"), "its words are not shown".to_owned()),
+        (format!("{length} thgir"), "its words are not shown".to_owned()),
+    ];
+    for (words, expected) in words_and_told {
+        let server = Scripted::real(move |mut wire| async move {
+            wire.expect("set_passwd").await;
+            wire.answer_in_words(400, json!({}), &words).await;
+            wire.expect_end().await;
+        });
+        let job = silent();
+        let mut remote = server.called(&job).await.unwrap();
+        let (old, new) = (Secret::from("old"), Secret::from("right"));
+        let refusal = remote.set_password("admin", &old, &new, &job).await.unwrap_err().to_string();
+        assert!(refusal.contains(&expected), "{refusal}");
+        assert!(!refusal.contains("thgir") && !refusal.contains("1234567"), "{refusal}");
+        drop(remote);
+        server.is_over().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wrong_second_factor_is_no_wrong_password() {
     for code in [401, 202] {

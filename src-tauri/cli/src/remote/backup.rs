@@ -71,10 +71,10 @@ pub(super) async fn make(args: RemoteBackupArgs, output: &Output, signals: &Sign
     if let Some(destination) = &destination {
         check_home(destination, name.as_ref())?;
     }
-    let job = quiet_job(signals);
-    let mut server = connect(&args.server, output, &job).await?;
+    let mut server = connect(&args.server, output, signals).await?;
     let facts = server.facts();
     refuse_in_vain(&facts, destination.is_some())?;
+    let job = quiet_job(signals);
     let warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let (progress, job) = start(output, signals);
@@ -121,10 +121,10 @@ pub(super) async fn fetch(args: RemoteDownloadArgs, output: &Output, signals: &S
     let name = BackupName::parse(&args.backup)?;
     let destination = destination(&args.output, args.key_dir.as_deref())?;
     check_home(&destination, Some(&name))?;
-    let job = quiet_job(signals);
-    let mut server = connect(&args.server, output, &job).await?;
+    let mut server = connect(&args.server, output, signals).await?;
     let facts = server.facts();
     refuse_in_vain(&facts, true)?;
+    let job = quiet_job(signals);
     let warnings = account::sign_in(&mut server, &args.server.server, &args.account, output, &job).await?;
 
     let mut document = Document::new(facts, warnings);

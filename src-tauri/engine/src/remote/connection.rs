@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -19,8 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use zeroize::Zeroize;
 
+use super::confidence;
 use super::dial::{Dial, in_words};
 use super::overheard::Overheard;
 use super::quoting::Unsaid;
@@ -30,7 +29,7 @@ use crate::clock::unix_now;
 use crate::error::{Error, RemoteError, Result};
 use crate::hex;
 use crate::protocol::frame::{Frame, Kind};
-use crate::protocol::{Broadcast, FromServer, MAX_MESSAGE, Request, Response, action, code, message, wipe};
+use crate::protocol::{Broadcast, FromServer, MAX_MESSAGE, Request, Response, code};
 
 /// How long a server may take to agree to a WebSocket.
 const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -40,11 +39,6 @@ pub(super) const NO_ANSWER: &str = "it does not answer to a WebSocket handshake"
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Messages that may wait to be looked at. More are left on the line.
 const WAITING: usize = 4;
-
-/// What is asked with passwords or for tokens.
-const CONFIDING: [&str; 3] = [action::LOGIN, action::SET_PASSWD, action::REFRESH_TOKEN];
-/// What stands for the words of a refusal of these.
-const WITHHELD: &str = "its words are not shown, a password could be among them";
 
 /// How the JSON of a message is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,12 +128,12 @@ impl Connection {
         patience: Option<Duration>,
         hear: &mut (dyn FnMut(Broadcast) + Send),
     ) -> Result<Response> {
-        let confides = CONFIDING.contains(&request.action.as_str());
+        let confides = confidence::is_one(&request.action);
         self.send(request).await?;
         let mut response = self.answer(patience, hear).await?;
         self.conclude();
         if confides && response.code != code::OK {
-            withhold_words(&mut response);
+            confidence::withhold_words(&mut response);
         }
         Ok(response)
     }
@@ -346,26 +340,6 @@ impl Pump {
             (_, None) => "the server hung up".to_owned(),
         };
         RemoteError::ConnectionLost { server, problem }.into()
-    }
-}
-
-/// A server that was just told a secret may repeat it in a form that nobody expects. Of its refusal the code is told, and
-/// the few sentences that are known.
-fn withhold_words(response: &mut Response) {
-    // Never shown, only compared.
-    let code = response.data.get_mut("code").map(Value::take);
-    wipe(&mut response.data);
-    response.data = json!({ "code": code });
-    let known = [
-        message::ACCESS_DENIED,
-        message::PASSWORD_EXPIRED,
-        message::PASSWORD_MUST_CHANGE,
-        message::BUSY,
-        message::NO_LOCKDOWN,
-    ];
-    if !known.contains(&response.message.as_str()) {
-        response.message.zeroize();
-        response.message.push_str(WITHHELD);
     }
 }
 

@@ -23,6 +23,7 @@
 mod address;
 mod asking;
 mod backup;
+mod confidence;
 mod connection;
 mod dial;
 mod download;

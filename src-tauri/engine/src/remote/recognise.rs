@@ -40,6 +40,8 @@ pub(super) async fn recognise(dial: &dyn Dial, unsaid: &Unsaid, job: &Job) -> Re
         match lost(&error) {
             // Where nobody has answered yet, there is no line to get back.
             Some(_) if breaks.is_empty() && is_unreachable(&error) => return Err(error),
+            // Each silence takes its time, and says no more than the one before.
+            Some(problem) if is_silence(problem) && breaks.iter().any(|known| known == problem) => return Err(error),
             Some(problem) => breaks.push(problem.to_owned()),
             None => return Err(error),
         }
@@ -116,9 +118,7 @@ fn verdict(error: Error, breaks: &[String]) -> Error {
     let is_the_same = breaks.windows(2).all(|two| two[0] == two[1]);
     match error {
         Error::Remote(error) => match *error {
-            RemoteError::ConnectionLost { server, problem }
-                if is_the_same && ![dial::NO_TLS_ANSWER, connection::NO_ANSWER].contains(&problem.as_str()) =>
-            {
+            RemoteError::ConnectionLost { server, problem } if is_the_same && !is_silence(&problem) => {
                 let problem = format!("{problem}, each time that it was called");
                 RemoteError::NotCfmsServer { server, problem }.into()
             }
@@ -126,6 +126,11 @@ fn verdict(error: Error, breaks: &[String]) -> Error {
         },
         error => error,
     }
+}
+
+/// Whether somebody let himself be called and said nothing.
+fn is_silence(problem: &str) -> bool {
+    [dial::NO_TLS_ANSWER, connection::NO_ANSWER].contains(&problem)
 }
 
 fn is_unreachable(error: &Error) -> bool {
