@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::copy::sqlite_error;
+use super::connection::sqlite_error;
 use super::json;
 use crate::error::{Error, Result};
 

@@ -14,27 +14,25 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::columns::Tables;
+use super::connection::{DatabaseCopy, PATIENCE, open_connection, sqlite_error};
 use super::draft;
 use super::open_unlinked;
-use super::private_folder::{self, PrivateFolder, Room};
+use super::private_folder::{PrivateFolder, Room};
 use super::source::{COMPANIONS, DatabaseFiles, JOURNAL, Mode, SharedLock, WAL};
 use crate::clock::unix_now;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::volume;
 
-/// How long a lock is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries. A server that commits ten times a second leaves gaps longer than this.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Bytes that are copied between two looks at whether to stop.
@@ -45,13 +43,6 @@ const ATTEMPTS: u32 = 5;
 const DRAFTED_FROM: u64 = 64 * 1024 * 1024;
 /// Bytes beside the database's own size that must be free for the copy.
 const SPARE: u64 = 4 * 1024 * 1024;
-
-/// Bytes that one value may have. A server takes messages of 1 MiB, so its texts are shorter; a larger one would be in memory
-/// several times over.
-const MAX_VALUE: i32 = 16 * 1024 * 1024;
-
-/// Operations of SQLite's machine between two looks at whether to stop: a few milliseconds.
-const OPERATIONS: i32 = 100_000;
 
 /// One connection on a source at a time in this process, and none while plain handles of it are opened and closed: closing
 /// one would drop the locks of the other (POSIX wants it so).
@@ -80,72 +71,6 @@ pub(super) fn take(database: &Path, server_stopped: bool, forbidden: &[&Path], j
     let taken_at = copy.make()?;
     drop(turn);
     Ok(DatabaseCopy { source: files.named, folder, taken_at })
-}
-
-/// A database of one moment, in a private folder that vanishes with this.
-#[derive(Debug)]
-pub(crate) struct DatabaseCopy {
-    /// The database that was copied, for messages.
-    pub(super) source: PathBuf,
-    pub(super) folder: PrivateFolder,
-    /// In Unix seconds.
-    pub(super) taken_at: f64,
-}
-
-impl DatabaseCopy {
-    pub(super) fn path(&self) -> PathBuf {
-        self.folder.database()
-    }
-
-    /// A connection that reads it, until `job` is cancelled: some queries take seconds on a large server.
-    pub(super) fn connect(&self, job: &Job) -> Result<Connection> {
-        let open = || {
-            let mut connection = open_connection(&self.path(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            let canceller = job.canceller();
-            connection.progress_handler(OPERATIONS, Some(move || canceller.is_cancelled()))?;
-            // One transaction for all that follows: SQLite need not look for changes before every query.
-            connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -10240; BEGIN")?;
-            Ok(connection)
-        };
-        open().map_err(|error| sqlite_error(&self.source, error))
-    }
-}
-
-/// The error that SQLite's refusal to do something with the database `path` is.
-pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
-    let path = path.to_path_buf();
-    let problem = error.to_string();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            Error::DatabaseLocked { path, seconds: PATIENCE.as_secs() }
-        }
-        Some(ErrorCode::NotADatabase) => {
-            Error::NotCfms { path, missing: "it is no SQLite database, or an encrypted one".to_owned() }
-        }
-        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
-            Error::PermissionDenied { action: "read", path }
-        }
-        Some(ErrorCode::OperationInterrupted) => Error::Cancelled,
-        Some(ErrorCode::TooBig) => Error::DatabaseDamaged {
-            path,
-            problem: "one of its texts is larger than 16 MiB, which no server writes".to_owned(),
-        },
-        Some(ErrorCode::DiskFull) => Error::NoSpace { path: private_folder::base(), needed: None, available: None },
-        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-            Error::Io { action: "read", path, source: io::Error::other(problem) }
-        }
-        _ => Error::DatabaseDamaged { path, problem },
-    }
-}
-
-/// A connection on which the schema, which is data of others, cannot do anything, and which does not wait for locks.
-pub(super) fn open_connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::ZERO)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    Ok(connection)
 }
 
 /// The making of a copy.

@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::columns::{Table, Tables};
-use super::copy::sqlite_error;
+use super::connection::sqlite_error;
 use crate::error::{Error, Result};
 
 /// Bytes that a row, or an entry of an index, takes up at least.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::copy::{self, is_busy, needs_repair, open_connection, sqlite_error, wait, wait_for_turn};
+use super::connection::{open_connection, sqlite_error};
+use super::copy::{self, is_busy, needs_repair, wait, wait_for_turn};
 use super::snapshot::Snapshot;
 use super::source::{DatabaseFiles, Mode, SharedLock};
 use crate::error::{Error, Result};

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::columns::Tables;
-use super::copy::{open_connection, sqlite_error};
+use super::connection::{open_connection, sqlite_error};
 use super::private_folder::{PrivateFolder, Room};
 use super::rows::text_of;
 use super::soundness::is_damage;

@@ -260,7 +260,7 @@ impl Snapshot {
     /// Reads the snapshot; what SQLite says is told of the database that it was taken of.
     pub(super) fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T> {
         read(&self.connection).map_err(|failure| match failure {
-            Failure::Sqlite(error) => super::copy::sqlite_error(&self.source, error),
+            Failure::Sqlite(error) => super::connection::sqlite_error(&self.source, error),
             Failure::Output(error) => {
                 error.downcast::<Error>().unwrap_or_else(|error| Error::io("write", "the archive", error))
             }

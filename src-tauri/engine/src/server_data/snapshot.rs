@@ -8,9 +8,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::columns::Tables;
+use super::connection::{DatabaseCopy, sqlite_error};
 use super::content_index::{ContentIndex, WhichContents};
 use super::contents::OpenContent;
-use super::copy::{DatabaseCopy, sqlite_error};
 use super::extent;
 use super::owned;
 use super::repeated;

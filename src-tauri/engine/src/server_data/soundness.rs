@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
-use super::copy::{DatabaseCopy, sqlite_error};
+use super::connection::{DatabaseCopy, sqlite_error};
 use crate::error::{Error, Result};
 use crate::job::Job;
 
