@@ -1,16 +1,22 @@
 //! The desktop application: a window over the engine.
 //!
 //! The page (`ui/`) shows and asks, the commands hand on to the engine, the engine does. Read in this order: [`window`],
-//! [`commands`], [`running`] (the one backup that may run), [`server`] (the one line to a server), [`settings`].
+//! [`commands`], [`running`] (the one backup that may run), [`server`] (the one line to a server), [`opened`] (the one backup
+//! that is looked into), [`settings`].
 
 mod arguments;
+mod browsing;
 mod command_line;
 mod commands;
+mod comparing;
 mod desktop;
 mod dock;
 mod locale;
 mod log;
+mod opened;
+mod outline;
 mod places;
+mod preview;
 mod running;
 mod server;
 mod settings;
@@ -68,10 +74,35 @@ fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
             commands::remote::back_up_server,
             commands::remote::remove_from_server,
             commands::remote::server_command,
+            commands::opened::find_pair,
+            commands::opened::open_backup,
+            commands::opened::close_backup,
+            commands::opened::verify_backup,
+            commands::opened::verify_command,
+            commands::opened::stop_looking,
+            commands::browse::list_rows,
+            commands::browse::list_keys,
+            commands::browse::open_row,
+            commands::browse::search_titles,
+            commands::browse::find_title,
+            commands::browse::describe_row,
+            commands::browse::sum_rows,
+            commands::browse::preview_content,
+            commands::browse::save_rows,
+            commands::browse::save_command,
+            commands::compare::compare_backup,
+            commands::compare::compare_command,
+            commands::compare::shape_changes,
+            commands::compare::change_rows,
+            commands::compare::open_change,
+            commands::compare::find_change,
+            commands::compare::describe_change,
+            commands::compare::leave_comparison,
             commands::known::known_servers,
             commands::known::forget_server,
             commands::dialogs::pick_folder,
             commands::dialogs::pick_source,
+            commands::dialogs::pick_backup,
             commands::show_in_folder,
             commands::open_logs_folder,
             commands::copy_text,
@@ -94,6 +125,7 @@ fn open(source: Option<std::path::PathBuf>) -> tauri::Result<()> {
             if let RunEvent::Exit = event {
                 let application = app.state::<Application>();
                 application.running.stop_and_wait();
+                application.opened.close();
                 application.server.leave_and_wait();
                 application.log.line(format_args!("ended"));
             }

@@ -8,6 +8,7 @@ use tauri::path::PathResolver;
 
 use crate::dock::Dock;
 use crate::log::Log;
+use crate::opened::Opened;
 use crate::places;
 use crate::running::Running;
 use crate::server::Server;
@@ -32,6 +33,8 @@ pub(crate) struct Application {
     pub(crate) running: Running,
     /// The server that the window is connected to.
     pub(crate) server: Server,
+    /// The backup that is looked into.
+    pub(crate) opened: Opened,
     settings_file: SettingsFile,
     settings: Mutex<Settings>,
 }
@@ -49,6 +52,7 @@ impl Application {
             dock: Dock::start(),
             running: Running::default(),
             server: Server::default(),
+            opened: Opened::default(),
             settings: Mutex::new(settings_file.load()),
             settings_file,
             config,

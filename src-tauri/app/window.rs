@@ -103,9 +103,11 @@ pub(crate) fn close(window: &WebviewWindow) -> tauri::Result<()> {
     window.destroy()
 }
 
-/// Only the program's own page is ever shown in the window.
+/// Only the program's own page is ever shown in the window, and in its frames what it writes itself.
 fn is_our_page(url: &Url) -> bool {
-    url.scheme() == "tauri" || (url.scheme() == "http" && url.host_str() == Some("tauri.localhost"))
+    url.as_str() == "about:srcdoc"
+        || url.scheme() == "tauri"
+        || (url.scheme() == "http" && url.host_str() == Some("tauri.localhost"))
 }
 
 fn forced(theme: Theme) -> Option<tauri::Theme> {

@@ -8,6 +8,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Start, Window, by_tar, command_line, runs, until};
+use crate::dialog::choose_in_dialog;
 use crate::webdriver::key;
 
 #[test]
@@ -174,7 +175,7 @@ fn the_keyboard_alone_is_enough() {
     window.tab_to("done");
     window.press(&[key::ENTER]);
     window.wait_for("start");
-    window.press(&[key::CONTROL, "2"]);
+    window.press(&[key::CONTROL, "3"]);
     window.wait_for("theme-select");
 }
 
@@ -183,31 +184,8 @@ fn a_source_is_chosen_in_the_systems_own_dialog() {
     let Some(bench) = Bench::new("1M") else { return };
     let window = bench.start(Start::default());
     window.click("source-browse-folder");
-    let script = r#"
-        set -e
-        for attempt in $(seq 100); do
-            # The dialog is the one window of the program that is not named after it.
-            dialog=$(comm -23 <(xdotool search --onlyvisible --class 'cfms-backup-app' | sort -u) \
-                <(xdotool search --onlyvisible --name 'CFMS Backup' | sort -u) | tail -n 1)
-            [ -n "$dialog" ] && break
-            sleep 0.1
-        done
-        xdotool windowactivate --sync "$dialog"
-        xdotool key --window "$dialog" --clearmodifiers ctrl+l
-        sleep 0.4
-        xdotool key --clearmodifiers ctrl+a
-        xdotool type --delay 30 "$1"
-        sleep 0.5
-        # The dialog has completed the path by a slash, which would mean a folder in it.
-        xdotool key Delete
-        sleep 0.2
-        xdotool key Return
-    "#;
-    let server = bench.server.to_str().unwrap();
-    let typed = Command::new("bash").args(["-c", script, "dialog", server]).env("DISPLAY", &window.display).output();
-    let typed = typed.unwrap();
-    assert!(typed.status.success(), "{}", String::from_utf8_lossy(&typed.stderr));
-    until("the server is chosen", || (window.value("source-path") == server).then_some(()));
+    choose_in_dialog(&window, &bench.server);
+    until("the server is chosen", || (window.value("source-path") == bench.server.to_str().unwrap()).then_some(()));
     until("it is looked at", || window.page().contains("Harbour Works").then_some(()));
 }
 

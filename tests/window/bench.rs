@@ -144,6 +144,31 @@ impl Bench {
         Window { session, display: screen.display.clone(), _driver: driver, _screen: screen }
     }
 
+    /// A backup of the server, made with the command line: its archive and its key.
+    pub(crate) fn back_up(&self, name: &str) -> (PathBuf, PathBuf) {
+        self.back_up_of(&self.server, name)
+    }
+
+    /// The same of a server that one of the scripts in `tests/support` makes.
+    pub(crate) fn back_up_made(&self, script: &str, arguments: &[&str], name: &str) -> (PathBuf, PathBuf) {
+        let server = self.folder.path().join(format!("server of {name}"));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(script);
+        let (kind, more) = arguments.split_first().unwrap();
+        let made = Command::new("python3").arg(script).arg(kind).arg(&server).args(more).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        self.back_up_of(&server, name)
+    }
+
+    fn back_up_of(&self, server: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let mut create = Command::new(command_line());
+        create.args(["create", "--quiet", "--name", name, "--data-dir"]).arg(server);
+        create.arg("--output").arg(&self.archives).arg("--key-dir").arg(&self.keys);
+        let made = create.output().unwrap();
+        let (archive, key) = (self.archives.join(format!("{name}.cfms.enc")), self.keys.join(format!("{name}.key")));
+        assert!(archive.exists() && key.exists(), "{}", String::from_utf8_lossy(&made.stderr));
+        (archive, key)
+    }
+
     /// The diary that the program wrote.
     pub(crate) fn diary(&self) -> String {
         fs::read_to_string(self.folder.path().join("home/data/org.cfms.backup/logs/cfms-backup.log")).unwrap()

@@ -4,10 +4,13 @@
 
 mod backing_up;
 mod bench;
+mod browsing;
 mod bus;
 mod desktop;
+mod dialog;
 mod looks;
 mod pictures;
+mod previews;
 mod remote;
 mod screen;
 mod webdriver;

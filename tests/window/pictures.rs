@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::bench::{Bench, Start, Window, until};
+use crate::browsing;
 use crate::remote::{self, Agent, PASSWORD};
 
 /// Where the server of the pictures lies: its path is in them.
@@ -104,6 +105,46 @@ fn pictures_of_a_server() {
         remote::connect(&window, &agent, "admin", PASSWORD);
         window.wait_for("certificate-stop");
         take(&window, "stop", ending);
+    }
+}
+
+#[test]
+#[ignore = "takes pictures: make screenshots"]
+fn pictures_of_backups() {
+    for (theme, language, ending) in LOOKS {
+        let Some(bench) = Bench::at(FOLDER, "64M") else { return };
+        bench.back_up("first");
+        let window = browsing::open(&bench, json!({ "theme": theme, "language": language }), "first");
+        browsing::open_row(&window, 0);
+        browsing::open_row(&window, 1);
+        browsing::click_row(&window, 2);
+        window.wait_for("access");
+        take(&window, "contents", ending);
+        window.fill("search", "2026");
+        until("something is found", || (!window.text("found").is_empty()).then_some(()));
+        take(&window, "searched", ending);
+        window.click("tab-overview");
+        window.wait_for("metadata-table");
+        take(&window, "overview", ending);
+        browsing::change_server(&bench);
+        window.click("tab-compare");
+        window.click("compare-with-server");
+        window.fill("compare-server", bench.server.to_str().unwrap());
+        take(&window, "comparing", ending);
+        window.click("compare");
+        window.wait_for("rank-all");
+        browsing::click_row(&window, 0);
+        window.wait_for("change-detail");
+        take(&window, "compared", ending);
+        window.click("shape-tree");
+        take(&window, "compared-tree", ending);
+        window.click("tab-checks");
+        window.click("verify");
+        window.wait_for("verdict");
+        take(&window, "checked", ending);
+        window.click("close-backup");
+        window.wait_for("backup-opener");
+        take(&window, "opener", ending);
     }
 }
 

@@ -21,6 +21,8 @@ const SAME = new Set([
   "common.systemWords",
   "common.about",
   "common.comma",
+  "access.brackets",
+  "browse.id",
   "done.sha256",
   "progress.rate",
   "progress.warning",
@@ -43,6 +45,8 @@ function argumentsFor(at: string): unknown[] {
   if (at.startsWith("source.incomplete") || at.startsWith("done.incompleteText")) return [900, 1000, "/p"];
   if (/looking|utside|sentence|systemWords|left$/.test(at)) return ["/p", "/p"];
   if (/^server\.|^known\.|^remoteProgress\.|deleteText|stillThere/.test(at)) return ["/p", "/p"];
+  if (/^access\.(right|group)/.test(at)) return [["a", "b"], true];
+  if (/^access\.|^browse\.(saveStopped|map)|^preview\.damage/.test(at)) return ["/p"];
   if (at === "progress.warning") return ["/p", "/p"];
   return [2, 3, "/p"];
 }
@@ -147,7 +151,7 @@ describe("the two languages", () => {
   test("keep no text that nothing shows", () => {
     const code = sources.map(source).join("\n");
     const tables =
-      /^(errors|warnings|findings|notChecked|reasons|actions|progress\.(phases|did)|done\.parts|bar\.why|server\.missing|settings\.themes)\./;
+      /^(errors|warnings|findings|notChecked|reasons|actions|progress\.(phases|did)|done\.parts|browse\.status|checks\.severity|compare\.(ranks|contents)|access\.kinds|backups\.tabs|bar\.why|server\.missing|settings\.themes)\./;
     const unused = texts(en).filter(([at]) => !tables.test(at) && !code.includes(at.split(".").slice(-2).join(".")));
     expect(unused.map(([at]) => at)).toEqual([]);
   });

@@ -252,15 +252,16 @@ describe("the keyboard alone", () => {
     expect(application.backups).toHaveLength(1);
   });
 
-  test("goes between the pages, and chooses a source", async () => {
+  test("goes between the pages, and chooses a backup to look into", async () => {
     const { user, last } = open({}, english);
     await found("source-card");
-    await user.keyboard("{Control>}2{/Control}");
+    await user.keyboard("{Control>}3{/Control}");
     expect(await found("lang-select")).toBeInTheDocument();
     await user.keyboard("{Control>}1{/Control}");
     expect(await found("source-card")).toBeInTheDocument();
     await user.keyboard("{Control>}o{/Control}");
-    expect(last("pick_source")).toMatchObject({ kind: "folder" });
+    expect(await found("backup-opener")).toBeInTheDocument();
+    expect(last("pick_backup")).toMatchObject({ part: "either" });
   });
 });
 

@@ -49,6 +49,31 @@ pub(crate) async fn pick_source(
     Ok(picked.map(|picked| shown(picked.path())))
 }
 
+/// What of a backup is picked.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BackupPart {
+    /// Its archive, or its key: either leads to the other.
+    Either,
+    /// Its key.
+    Key,
+}
+
+#[tauri::command]
+pub(crate) async fn pick_backup(
+    application: State<'_, Application>,
+    title: String,
+    start: Option<String>,
+    part: BackupPart,
+) -> Result<Option<String>, ()> {
+    let dialog = dialog(&application, &title, start.as_deref());
+    let dialog = match part {
+        BackupPart::Either => dialog.add_filter("*.cfms.enc, *.key", &["cfms.enc", "key"]),
+        BackupPart::Key => dialog.add_filter("*.key", &["key"]),
+    };
+    Ok(dialog.add_filter("*", &["*"]).pick_file().await.map(|picked| shown(picked.path())))
+}
+
 fn dialog(application: &Application, title: &str, start: Option<&str>) -> AsyncFileDialog {
     let dialog = AsyncFileDialog::new().set_title(title);
     let start = start.map(|text| application.typed(text));

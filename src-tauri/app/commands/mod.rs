@@ -3,8 +3,11 @@
 
 pub(crate) mod account;
 pub(crate) mod backup;
+pub(crate) mod browse;
+pub(crate) mod compare;
 pub(crate) mod dialogs;
 pub(crate) mod known;
+pub(crate) mod opened;
 pub(crate) mod remote;
 pub(crate) mod source;
 
@@ -113,9 +116,10 @@ pub(crate) async fn notify(app: AppHandle, window: WebviewWindow, title: String,
 /// Really closes the window. A backup that runs is stopped, and has cleaned up, before.
 #[tauri::command]
 pub(crate) async fn close_window(application: State<'_, Application>, window: WebviewWindow) -> Answer<()> {
-    let running = application.running.clone();
+    let (running, opened) = (application.running.clone(), application.opened.clone());
     blocking(move || {
         running.stop_and_wait();
+        opened.close();
         Ok(())
     })
     .await?;

@@ -1,7 +1,7 @@
 //! What `diff` prints for people: what matters most first, each thing once.
 
 use cfms_backup::diff::{
-    Change, ChangedKind, ContentChange, Counts, Differences, NotCompared, Rank, RightChange, Side,
+    ChangeCounts, ChangedKind, ContentChange, Differences, NotCompared, ObjectChange, Rank, RightChange, Side,
 };
 
 use crate::opened;
@@ -82,8 +82,8 @@ fn heading(rank: Rank) -> &'static str {
     }
 }
 
-fn push(text: &mut String, change: &Change, paint: Paint) {
-    let path = |state: &Option<cfms_backup::diff::State>| {
+fn push(text: &mut String, change: &ObjectChange, paint: Paint) {
+    let path = |state: &Option<cfms_backup::diff::ObjectState>| {
         let path = state.as_ref().map(|state| state.path.as_str()).unwrap_or_default();
         let ending = if change.kind == ChangedKind::Folder { "/" } else { "" };
         format!("{}{ending}", show::line(path))
@@ -114,8 +114,8 @@ fn right_lines(right: &RightChange) -> String {
     format!("    {name:<7} then: {old}\n{:12}now:  {new}\n", "")
 }
 
-fn content_words(change: &Change) -> Option<String> {
-    let size = |state: &Option<cfms_backup::diff::State>| state.as_ref().and_then(|state| state.size);
+fn content_words(change: &ObjectChange) -> Option<String> {
+    let size = |state: &Option<cfms_backup::diff::ObjectState>| state.as_ref().and_then(|state| state.size);
     let content = match change.content {
         ContentChange::Same => None,
         ContentChange::Changed => Some(match (size(&change.old), size(&change.new)) {
@@ -141,18 +141,18 @@ fn content_words(change: &Change) -> Option<String> {
     (!facts.is_empty()).then(|| facts.join(", "))
 }
 
-fn status_words(change: &Change) -> Option<String> {
-    let status = |state: &Option<cfms_backup::diff::State>| state.as_ref().map(|state| state.status);
+fn status_words(change: &ObjectChange) -> Option<String> {
+    let status = |state: &Option<cfms_backup::diff::ObjectState>| state.as_ref().map(|state| state.status);
     let (old, new) = (status(&change.old)?, status(&change.new)?);
     let words = |status| opened::mark(status).unwrap_or("as ever");
     (old != new).then(|| format!("was {}, is {}", words(old), words(new)))
 }
 
-fn has_other_contents(change: &Change) -> bool {
+fn has_other_contents(change: &ObjectChange) -> bool {
     change.content.differs() || change.revisions_added + change.revisions_removed + change.revisions_changed > 0
 }
 
-fn is_about_rights_alone(change: &Change) -> bool {
+fn is_about_rights_alone(change: &ObjectChange) -> bool {
     !has_other_contents(change) && !change.moved && !change.renamed && status_words(change).is_none()
 }
 
@@ -184,7 +184,7 @@ fn summary(differences: &Differences<'_>) -> String {
     lines.join("\n")
 }
 
-fn counted(counts: &Counts) -> String {
+fn counted(counts: &ChangeCounts) -> String {
     let kinds = [
         (counts.rights_wider, "open to more people"),
         (counts.rights_changed - counts.rights_wider, "open to fewer"),

@@ -32,6 +32,7 @@ pub(crate) fn run(args: ExtractArgs, output: &Output, signals: &Signals) -> Resu
     let wanted = Wanted {
         paths: args.paths,
         documents: args.documents,
+        picked: Vec::new(),
         revisions: match args.revisions {
             WhichRevisions::Latest => Revisions::Latest,
             WhichRevisions::All => Revisions::All,

@@ -18,7 +18,7 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Basis, ContentChange};
+pub use contents::{ComparedBy, ContentChange};
 use contents::{Contents, RevisionChanges};
 use found::{Facts, Found};
 use rights::Rights;
@@ -57,8 +57,8 @@ impl<'a> Side<'a> {
 pub struct Differences<'a> {
     found: Vec<Found<'a>>,
     rights: Vec<Vec<RightChange>>,
-    totals: Totals,
-    basis: Basis,
+    totals: ChangeTotals,
+    basis: ComparedBy,
     not_compared: Vec<NotCompared>,
     not_compared_total: u64,
 }
@@ -66,17 +66,17 @@ pub struct Differences<'a> {
 /// How many there are of each kind. What changed in several ways is counted for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
 #[ts(export)]
-pub struct Totals {
+pub struct ChangeTotals {
     /// Of folders.
-    pub folders: Counts,
+    pub folders: ChangeCounts,
     /// Of documents.
-    pub documents: Counts,
+    pub documents: ChangeCounts,
 }
 
 /// How many folders, or documents, there are of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
 #[ts(export)]
-pub struct Counts {
+pub struct ChangeCounts {
     /// On both sides with nothing that differs.
     #[ts(type = "number")]
     pub same: u64,
@@ -109,7 +109,7 @@ pub struct Counts {
 /// A folder or document that is not as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
-pub struct Change {
+pub struct ObjectChange {
     /// What matters most of what differs.
     #[serde(skip)]
     pub rank: Rank,
@@ -118,9 +118,9 @@ pub struct Change {
     /// Its id on the server.
     pub id: String,
     /// As it was; nothing where it was added.
-    pub old: Option<State>,
+    pub old: Option<ObjectState>,
     /// As it is; nothing where it was removed.
-    pub new: Option<State>,
+    pub new: Option<ObjectState>,
     /// Whether its title is another.
     pub renamed: bool,
     /// Whether it lies in another folder.
@@ -160,7 +160,7 @@ pub enum Rank {
     Added,
 }
 
-/// What a [`Change`] is of.
+/// What an [`ObjectChange`] is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -174,7 +174,7 @@ pub enum ChangedKind {
 /// A folder or document on one side.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
-pub struct State {
+pub struct ObjectState {
     /// Its path of titles.
     pub path: String,
     /// What the server thinks of it.
@@ -233,7 +233,7 @@ pub fn diff<'a>(old: Side<'a>, new: Side<'a>, job: &Job) -> Result<Differences<'
         new: new.tree(),
         contents: Contents::new(old, new, job),
         rights: Rights::new(old.tree(), new.tree()),
-        totals: Totals::default(),
+        totals: ChangeTotals::default(),
         found: Vec::new(),
         notes: Notes::default(),
     };
@@ -263,17 +263,22 @@ impl<'a> Differences<'a> {
 
     /// What differs: first what lets in anyone who was not let in before, then other changes of rights, what was removed,
     /// what has another content, lies elsewhere, is called otherwise, and what was added; each in the order of the folders.
-    pub fn changes(&self) -> impl ExactSizeIterator<Item = Change> + '_ {
+    pub fn changes(&self) -> impl ExactSizeIterator<Item = ObjectChange> + '_ {
         self.found.iter().map(|found| found.told(&self.rights))
     }
 
+    /// The change of that number in [`changes`](Self::changes).
+    pub fn change(&self, number: usize) -> Option<ObjectChange> {
+        self.found.get(number).map(|found| found.told(&self.rights))
+    }
+
     /// How many there are of each kind.
-    pub fn totals(&self) -> &Totals {
+    pub fn totals(&self) -> &ChangeTotals {
         &self.totals
     }
 
     /// How contents were compared.
-    pub fn basis(&self) -> &Basis {
+    pub fn basis(&self) -> &ComparedBy {
         &self.basis
     }
 
@@ -347,7 +352,7 @@ struct Comparison<'a, 'j> {
     new: &'a Tree,
     contents: Contents<'a, 'j>,
     rights: Rights<'a>,
-    totals: Totals,
+    totals: ChangeTotals,
     found: Vec<Found<'a>>,
     notes: Notes,
 }
@@ -402,7 +407,7 @@ impl<'a> Comparison<'a, '_> {
         }
     }
 
-    fn counts(&mut self, entry: Entry<'_>) -> &mut Counts {
+    fn counts(&mut self, entry: Entry<'_>) -> &mut ChangeCounts {
         match entry {
             Entry::Document(_) => &mut self.totals.documents,
             _ => &mut self.totals.folders,

@@ -12,7 +12,7 @@ use ts_rs::TS;
 
 use crate::error::{Error, Result};
 use crate::job::{Job, Phase};
-use crate::tree::{Archive, Check, Holding, OnDamage, Proof, Status};
+use crate::tree::{Archive, Check, DocumentIndex, FolderIndex, Holding, OnDamage, Proof, Status};
 use crate::volume;
 
 mod layout;
@@ -34,14 +34,27 @@ const MAX_NAMED: usize = 1000;
 pub struct Wanted {
     /// Folders and documents, by path of titles or id, as [`Tree::find`](crate::Tree::find) takes them.
     pub paths: Vec<String>,
-    /// Documents, by id. With neither of the two and no `server_files`, everything.
+    /// Documents, by id.
     pub documents: Vec<String>,
+    /// What was picked in the tree: ids may be two's. With none of the three and no `server_files`, everything.
+    pub picked: Vec<Picked>,
     /// Which revisions of each document.
     pub revisions: Revisions,
     /// What to do with a file that is there already.
     pub conflict: Conflict,
     /// The server's own files too: database, configuration, TLS pair.
     pub server_files: bool,
+}
+
+/// A part of the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Picked {
+    /// A folder with all that is below it.
+    Folder(FolderIndex),
+    /// A document.
+    Document(DocumentIndex),
+    /// All that lies in no folder that there is.
+    WithoutFolder,
 }
 
 /// Which revisions are taken out.

@@ -206,6 +206,16 @@ impl Tree {
         Some(self.document(DocumentIndex(index)))
     }
 
+    /// How many revisions there are of all documents.
+    pub fn revisions_count(&self) -> usize {
+        self.revisions.len()
+    }
+
+    /// How many contents are named that the backup does not hold.
+    pub fn contents_missing(&self) -> usize {
+        self.files.iter().filter(|file| file.size.is_none()).count()
+    }
+
     /// Whether folders' rules protect what is in them, as on later servers.
     pub fn rules_are_inherited(&self) -> bool {
         self.rules_are_inherited

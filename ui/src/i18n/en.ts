@@ -1,6 +1,7 @@
 /** English, which gives every language its shape. Values are texts, or functions of what they speak about. */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
+import { access, backups, browse, checks, compare, preview } from "./en.backups";
 import { errors, findings, notChecked, reasons, warnings } from "./en.engine";
 import { known, remoteDone, remoteProgress, server, source as sourceKind } from "./en.server";
 
@@ -17,7 +18,7 @@ export const en = {
   name: "English",
   product: "CFMS Backup",
 
-  nav: { label: "Pages", backup: "Back up", settings: "Settings" },
+  nav: { label: "Pages", backup: "Back up", backups: "Backups", settings: "Settings" },
 
   common: {
     browse: "Browse…",
@@ -309,6 +310,13 @@ export const en = {
     notSaved: "The settings could not be saved.",
     loading: "Reading the licences…",
   },
+
+  backups,
+  browse,
+  preview,
+  access,
+  checks,
+  compare,
 
   start: { failed: "The application did not start as it should." },
 

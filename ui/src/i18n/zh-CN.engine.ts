@@ -74,6 +74,8 @@ export const actions: Record<string, string> = {
   stat: "查看",
   inspect: "查看",
   "look at": "查看",
+  "start looking at the copy of": "启动线程以检查副本",
+  compare: "比较",
   seek: "定位",
   link: "链接",
   show: "显示",

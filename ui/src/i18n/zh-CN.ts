@@ -1,6 +1,7 @@
 /** 简体中文。 */
 import { bytes as sizeOf, number } from "../lib/format";
 import { bold, mono, shown } from "../lib/text";
+import { access, backups, browse, checks, compare, preview } from "./zh-CN.backups";
 import { actions, errors, findings, notChecked, warnings } from "./zh-CN.engine";
 import { known, remoteDone, remoteProgress, server, source as sourceKind } from "./zh-CN.server";
 import { reasons } from "./zh-CN.reasons";
@@ -17,7 +18,7 @@ export const zhCN: Dictionary = {
   name: "简体中文",
   product: "CFMS Backup",
 
-  nav: { label: "页面", backup: "备份", settings: "设置" },
+  nav: { label: "页面", backup: "备份", backups: "备份记录", settings: "设置" },
 
   common: {
     browse: "浏览…",
@@ -277,6 +278,13 @@ export const zhCN: Dictionary = {
     notSaved: "设置无法保存。",
     loading: "正在读取许可证…",
   },
+
+  backups,
+  browse,
+  preview,
+  access,
+  checks,
+  compare,
 
   start: { failed: "应用程序未能正常启动。" },
 

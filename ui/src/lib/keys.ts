@@ -1,5 +1,5 @@
 /** The keys that work everywhere in the window. */
-import type { Session } from "./session.svelte";
+import { PAGES, type Session } from "./session.svelte";
 
 export function onKey(event: KeyboardEvent, session: Session): void {
   if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
@@ -20,9 +20,6 @@ export function onKey(event: KeyboardEvent, session: Session): void {
 
 function shortcut(key: string, session: Session): (() => void) | undefined {
   switch (key) {
-    case "1":
-      return () => (session.page = "backup");
-    case "2":
     case ",":
       return () => (session.page = "settings");
     case "b":
@@ -30,8 +27,13 @@ function shortcut(key: string, session: Session): (() => void) | undefined {
     case "o":
       return () => chooseFromKey(session);
     default:
-      return undefined;
+      return pageOfKey(key, session);
   }
+}
+
+function pageOfKey(key: string, session: Session): (() => void) | undefined {
+  const page = PAGES[Number(key) - 1];
+  return page && (() => (session.page = page));
 }
 
 function startFromKey(session: Session): void {
@@ -42,10 +44,8 @@ function startFromKey(session: Session): void {
 }
 
 function chooseFromKey(session: Session): void {
-  session.page = "backup";
-  if (session.job.running) return;
-  if (session.job.ended) session.backToForm();
-  void session.chooseSource("folder");
+  session.page = "backups";
+  void session.chooseBackup();
 }
 
 /** Whether a control has its own use for Enter. */

@@ -7,13 +7,17 @@ import type { RecentServer } from "./bindings/RecentServer";
 import type { RemoteReport } from "./bindings/RemoteReport";
 import type { Settings } from "./bindings/Settings";
 import type { SourceKind } from "./bindings/SourceKind";
+import { Backups } from "./backups.svelte";
 import { asFailure, type Failure } from "./errors";
 import { BackupForm, ownBackupsFolder } from "./form.svelte";
 import { BackupJob, remoteWarnings } from "./job.svelte";
 import { RemoteForm } from "./remote.svelte";
 import { plain } from "./text";
 
-export type Page = "backup" | "settings";
+export type Page = (typeof PAGES)[number];
+
+/** The pages, in the order of the rail and of their keys. */
+export const PAGES = ["backup", "backups", "settings"] as const;
 
 /** How many sources are offered again. */
 const RECENT = 5;
@@ -45,6 +49,7 @@ export class Session {
   readonly form = new BackupForm();
   readonly remote = new RemoteForm((server) => void this.#rememberServer(server));
   readonly job = new BackupJob();
+  readonly backups = new Backups();
   readonly #systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
 
   /** Loads the settings and looks at the source that the program was started with, or at the one used last. */
@@ -102,6 +107,17 @@ export class Session {
     const start = this.form.survey?.root ?? this.app?.home ?? null;
     const path = await this.pick(() => api.pickSource(title, start, kind));
     if (path !== null) await this.look(path);
+  }
+
+  /** Asks for a backup to look into, or for the key of the one whose archive is known. */
+  async chooseBackup(part: "either" | "key" = "either"): Promise<void> {
+    const { backups } = language.t;
+    const { archive } = this.backups;
+    const start = archive === "" ? (this.settings.archive_dir ?? this.app?.home ?? null) : archive;
+    const title = part === "key" ? backups.pickKeyTitle : backups.pickTitle;
+    const file = await this.pick(() => api.pickBackup(title, start, part));
+    if (file === null) return;
+    await this.backups.choose(part === "key" ? [archive, file] : [file]);
   }
 
   /** Shows a system dialog unless one is open: they do not block the window, and two would be a riddle. */

@@ -30,7 +30,7 @@ pub enum ContentChange {
 /// How contents were compared, and how many so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
 #[ts(export)]
-pub struct Basis {
+pub struct ComparedBy {
     /// By their sizes alone, which differ.
     #[ts(type = "number")]
     pub size: u64,
@@ -66,7 +66,7 @@ pub(super) struct Contents<'a, 'j> {
     new: Side<'a>,
     job: &'j Job,
     known: HashMap<(FileIndex, FileIndex), ContentChange>,
-    basis: Basis,
+    basis: ComparedBy,
 }
 
 /// A digest that was read, or in words why it could not be.
@@ -74,10 +74,10 @@ type Read = std::result::Result<[u8; 32], String>;
 
 impl<'a, 'j> Contents<'a, 'j> {
     pub(super) fn new(old: Side<'a>, new: Side<'a>, job: &'j Job) -> Self {
-        Self { old, new, job, known: HashMap::new(), basis: Basis::default() }
+        Self { old, new, job, known: HashMap::new(), basis: ComparedBy::default() }
     }
 
-    pub(super) fn basis(&self) -> Basis {
+    pub(super) fn basis(&self) -> ComparedBy {
         self.basis
     }
 

@@ -1,8 +1,8 @@
 //! A folder or document that differs, in few bytes: there may be hundreds of thousands.
 
 use super::{
-    Change, ChangedKind, ContentChange, Document, Entry, Folder, Place, Rank, RevisionChanges, RightChange, State,
-    Status, Tree,
+    ChangedKind, ContentChange, Document, Entry, Folder, ObjectChange, ObjectState, Place, Rank, RevisionChanges,
+    RightChange, Status, Tree,
 };
 use crate::rights::Rule;
 use crate::tree::Protection;
@@ -158,9 +158,9 @@ impl<'t> Found<'t> {
         ranks.into_iter().find(|(holds, _)| *holds).map(|(_, rank)| rank)
     }
 
-    pub(super) fn told(&self, rights: &[Vec<RightChange>]) -> Change {
+    pub(super) fn told(&self, rights: &[Vec<RightChange>]) -> ObjectChange {
         let either = self.new.or(self.old);
-        Change {
+        ObjectChange {
             rank: self.rank.unwrap_or(Rank::Status),
             kind: if matches!(either, Some(Entry::Document(_))) { ChangedKind::Document } else { ChangedKind::Folder },
             id: either.and_then(|entry| entry.id()).unwrap_or_default().to_owned(),
@@ -178,14 +178,14 @@ impl<'t> Found<'t> {
     }
 }
 
-fn state(entry: Entry<'_>) -> State {
+fn state(entry: Entry<'_>) -> ObjectState {
     match entry {
-        Entry::Document(document) => State {
+        Entry::Document(document) => ObjectState {
             path: document.path(),
             status: document.status(),
             size: document.latest().and_then(|latest| latest.size()),
         },
-        Entry::Folder(folder) => State { path: folder.path(), status: folder.status(), size: None },
-        Entry::Root | Entry::WithoutFolder => State { path: String::new(), status: Status::Ordinary, size: None },
+        Entry::Folder(folder) => ObjectState { path: folder.path(), status: folder.status(), size: None },
+        Entry::Root | Entry::WithoutFolder => ObjectState { path: String::new(), status: Status::Ordinary, size: None },
     }
 }

@@ -21,7 +21,7 @@ fn document(id: &str, folder: &str) -> Value {
     json!({ "id": id, "title": id, "created_time": 1.0, "folder_id": folder, "access_rules": [], "revisions": [] })
 }
 
-fn changes(old: &Archive, new: &Archive) -> Vec<Change> {
+fn changes(old: &Archive, new: &Archive) -> Vec<ObjectChange> {
     diff(Side::Archive(old), Side::Archive(new), &Job::silent()).unwrap().changes().collect()
 }
 

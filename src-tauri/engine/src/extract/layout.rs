@@ -1,7 +1,7 @@
 //! What goes where: folders and files with safe names, before anything is written.
 
 use super::names::{Names, with_suffix};
-use super::{Conflict, Revisions, Wanted};
+use super::{Conflict, Picked, Revisions, Wanted};
 use crate::archive::opened::SERVER_FILES;
 use crate::error::{Error, Result};
 use crate::tree::{Archive, Document, DocumentIndex, Entry, FolderIndex, Place, Revision, WITHOUT_FOLDER};
@@ -84,6 +84,11 @@ pub(super) fn entries<'a>(archive: &'a Archive, wanted: &Wanted) -> Result<Vec<E
         document.ok_or_else(|| Error::NotInBackup { wanted: id.clone() })
     });
     let mut entries = by_path.chain(by_id).collect::<Result<Vec<_>>>()?;
+    entries.extend(wanted.picked.iter().map(|picked| match *picked {
+        Picked::Folder(folder) => Entry::Folder(tree.folder(folder)),
+        Picked::Document(document) => Entry::Document(tree.document(document)),
+        Picked::WithoutFolder => Entry::WithoutFolder,
+    }));
     if wanted.server_files && !SERVER_FILES.iter().any(|name| archive.has_server_file(name)) {
         return Err(Error::NotInBackup { wanted: SERVER.to_owned() });
     }

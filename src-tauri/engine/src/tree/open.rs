@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::{FileRow, Objects, Tree, TreeBuilder};
 use crate::archive::json_rows::{Rows, rows_into};
+use crate::archive::key::KeyFacts;
 use crate::archive::manifest::{self, FORMAT};
 use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
 use crate::archive::metadata::{Metadata, Scope};
 pub use crate::archive::opened::OnDamage;
-use crate::archive::opened::Opened;
+use crate::archive::opened::{Opened, SERVER_FILES};
 use crate::archive::tables::{Fingerprint, fingerprint};
 use crate::error::{Error, Result};
 use crate::hex;
@@ -59,6 +60,36 @@ impl Archive {
     /// What it holds.
     pub fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// What its key's file says; never the key.
+    pub fn key(&self) -> &KeyFacts {
+        self.opened.key()
+    }
+
+    /// Bytes of the archive's file.
+    pub fn size(&self) -> u64 {
+        self.opened.size()
+    }
+
+    /// How many members it has.
+    pub fn members(&self) -> u64 {
+        self.opened.members()
+    }
+
+    /// How many of them are contents, and their bytes.
+    pub fn contents(&self) -> (u64, u64) {
+        self.opened.contents()
+    }
+
+    /// What made it: `cfms-backup <version>`; `None` for other makers.
+    pub fn created_by(&self) -> Option<&str> {
+        self.facts.created_by.as_deref()
+    }
+
+    /// The files of the server beside its documents, by their names in the archive.
+    pub fn server_files(&self) -> impl Iterator<Item = &'static str> {
+        SERVER_FILES.into_iter().filter(|name| self.has_server_file(name))
     }
 
     /// The archive's file.

@@ -3,7 +3,7 @@
 /**
  * How contents were compared, and how many so.
  */
-export type Basis = { 
+export type ComparedBy = { 
 /**
  * By their sizes alone, which differ.
  */

@@ -4,7 +4,7 @@ import type { Status } from "./Status";
 /**
  * A folder or document on one side.
  */
-export type State = { 
+export type ObjectState = { 
 /**
  * Its path of titles.
  */

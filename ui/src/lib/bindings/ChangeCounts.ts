@@ -3,7 +3,7 @@
 /**
  * How many folders, or documents, there are of each kind.
  */
-export type Counts = { 
+export type ChangeCounts = { 
 /**
  * On both sides with nothing that differs.
  */
