@@ -9,6 +9,7 @@ mod at_work;
 mod crashes;
 mod damage;
 mod differences;
+mod documents;
 mod faults;
 mod foreign;
 mod hostile;

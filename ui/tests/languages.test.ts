@@ -70,11 +70,11 @@ const source = (path: string) => readFileSync(join(import.meta.dirname, path), "
 const union = (type: string) =>
   [...source(`../src/lib/bindings/${type}.ts`).matchAll(/"(\w+)"/g)].map(([, word]) => word ?? "");
 
-/** The Rust sources below a folder, without their tests and comments. */
+/** The Rust sources below a folder, without their tests and comments, and without those that are SQL alone. */
 function rustSources(folder: string): string[] {
   const root = join(import.meta.dirname, "../../src-tauri", folder);
   return readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".rs") && !/tests|^archive.forge|^(agent|protocol)\b/.test(name))
+    .filter((name) => name.endsWith(".rs") && !/tests|^archive.forge|^server_data.merge\b|^(agent|protocol)\b/.test(name))
     .map((name) => readFileSync(join(root, name), "utf8").split("#[cfg(test)]\nmod tests {")[0] ?? "")
     .map((rust) => rust.replace(/^\s*\/\/.*$|\/\/ .*$/gm, ""));
 }
@@ -98,6 +98,7 @@ const NEVER_SHOWN = new Set([
   "{} of the {} ",
   "a document or a folder",
   "a document",
+  "a row",
   "a key is missing",
   "a list",
   "a value",

@@ -152,7 +152,7 @@ pub(crate) enum Verb {
     /// that something differs is none.
     #[command(after_long_help = examples::help(examples::DIFF))]
     Diff(DiffArgs),
-    /// Put a server back into a new data directory, from a backup of the whole server
+    /// Put a server back into a new data directory, or its documents
     ///
     /// Database, contents, config.toml, TLS pair and init are written as they were, with their users and passwords; a CFMS
     /// server started there serves every document. The archive is checked first, as with verify. Everything is written into
@@ -161,6 +161,11 @@ pub(crate) enum Verb {
     /// overwritten: a DIR with a server, or with anything else in the way, is refused. An archive's own words are not
     /// believed: contents stay below content/, settings of config.toml that lead out of DIR are mended and the original
     /// kept, and both are told.
+    ///
+    /// --documents-only, --only, --into and --like, and backups of documents alone, make a new server of the documents:
+    /// its database is one of the first servers, or like the one that --like names, and has no users. Columns that it has
+    /// no place for are named; where they keep something closed or deleted, or where anyone would be let in whom the
+    /// backup's server kept out, nothing is written.
     #[command(after_long_help = examples::help(examples::RESTORE))]
     Restore(RestoreArgs),
     /// Write a demonstration server to try this program on

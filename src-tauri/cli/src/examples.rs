@@ -137,6 +137,14 @@ pub(crate) const DIFF: &[Example] = &[
 pub(crate) const RESTORE: &[Example] = &[
     ("cfms-backup restore monday.cfms.enc --data-dir /srv/cfms-new --dry-run", "what would come back"),
     ("cfms-backup restore monday.cfms.enc --key /mnt/keys/monday.key --data-dir /srv/cfms-new", "the server as it was"),
+    (
+        "cfms-backup restore monday.cfms.enc --only Contracts/2026 -D /srv/cfms-part",
+        "a folder of it, as a server of its own",
+    ),
+    (
+        "cfms-backup restore later.cfms.enc --documents-only --like empty/app.db -D /srv/cfms-new",
+        "documents of a later server",
+    ),
 ];
 
 /// Examples of `demo`.

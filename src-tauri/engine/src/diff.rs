@@ -9,19 +9,17 @@ use ts_rs::TS;
 
 use crate::error::Result;
 use crate::job::{Job, Phase};
-use crate::rights::{Access, Condition};
-use crate::tree::{Archive, Document, Entry, Folder, LiveServer, Place, Status, Tree};
+pub use crate::rights::RightChange;
+use crate::tree::{Archive, ComparedRights, Document, Entry, Folder, LiveServer, Place, Status, Tree};
 
 mod contents;
 mod found;
-mod rights;
 #[cfg(test)]
 mod tests;
 
 pub use contents::{ComparedBy, ContentChange};
 use contents::{Contents, RevisionChanges};
 use found::{Facts, Found};
-use rights::Rights;
 
 /// What could not be compared is named so often at the most; all of it is counted.
 const MAX_NAMED: usize = 1000;
@@ -184,26 +182,6 @@ pub struct ObjectState {
     pub size: Option<u64>,
 }
 
-/// Who could do something, and who can.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-#[ts(export)]
-pub struct RightChange {
-    /// What.
-    pub access: Access,
-    /// Who could.
-    pub old: Condition,
-    /// Who can.
-    pub new: Condition,
-    /// Who could, in English.
-    pub old_words: String,
-    /// Who can, in English.
-    pub new_words: String,
-    /// Whether somebody may be let in who was not.
-    pub lets_in_more: bool,
-    /// Whether somebody who was let in may not be any more.
-    pub lets_in_fewer: bool,
-}
-
 /// Something that could not be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
@@ -232,7 +210,7 @@ pub fn diff<'a>(old: Side<'a>, new: Side<'a>, job: &Job) -> Result<Differences<'
         old: old.tree(),
         new: new.tree(),
         contents: Contents::new(old, new, job),
-        rights: Rights::new(old.tree(), new.tree()),
+        rights: ComparedRights::new(old.tree(), new.tree()),
         totals: ChangeTotals::default(),
         found: Vec::new(),
         notes: Notes::default(),
@@ -315,21 +293,6 @@ impl Serialize for Changes<'_, '_> {
     }
 }
 
-impl RightChange {
-    fn of(access: Access, old: Condition, new: Condition) -> Option<Self> {
-        let (lets_in_more, lets_in_fewer) = (new.lets_in_more_than(&old), old.lets_in_more_than(&new));
-        (lets_in_more || lets_in_fewer).then(|| Self {
-            access,
-            old_words: old.to_string(),
-            new_words: new.to_string(),
-            old,
-            new,
-            lets_in_more,
-            lets_in_fewer,
-        })
-    }
-}
-
 /// What could not be compared, as it comes.
 #[derive(Default)]
 struct Notes {
@@ -351,7 +314,7 @@ struct Comparison<'a, 'j> {
     old: &'a Tree,
     new: &'a Tree,
     contents: Contents<'a, 'j>,
-    rights: Rights<'a>,
+    rights: ComparedRights<'a>,
     totals: ChangeTotals,
     found: Vec<Found<'a>>,
     notes: Notes,

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 mod code;
 mod remote;
 mod report;
+mod restore;
 
 pub use code::Code;
 pub use remote::RemoteError;
 pub use report::ErrorReport;
+pub use restore::RestoreError;
 
 /// The result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -114,8 +116,8 @@ pub enum Error {
         /// The first of these places.
         path: PathBuf,
     },
-    /// Another backup of the same server is running.
-    #[error("another backup of {} is running", .path.display())]
+    /// Another backup or restore of the same server is running.
+    #[error("another backup or restore of {} is running", .path.display())]
     SourceBusy {
         /// The server's folder.
         path: PathBuf,
@@ -277,6 +279,9 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// What a restore needs a decision about.
+    #[error(transparent)]
+    Restore(Box<RestoreError>),
     /// A server at the other end of a line.
     #[error(transparent)]
     Remote(Box<RemoteError>),
@@ -341,6 +346,7 @@ impl Error {
             Self::Ambiguous { .. } => Code::Ambiguous,
             Self::ContentNotHeld { .. } => Code::ContentNotHeld,
             Self::InTheWay { .. } => Code::InTheWay,
+            Self::Restore(error) => error.code(),
             Self::Remote(error) => error.code(),
         }
     }
@@ -404,8 +410,15 @@ impl Error {
             Self::Ambiguous { .. } => "Say which by its id.",
             Self::ContentNotHeld { .. } => "Look for it in another backup.",
             Self::InTheWay { .. } => "Choose another folder, or remove what is in the way.",
+            Self::Restore(error) => error.advice(),
             Self::Remote(error) => return error.advice(),
         })
+    }
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        Self::Restore(Box::new(error))
     }
 }
 

@@ -75,6 +75,26 @@ pub struct Rule {
     pub condition: Condition,
 }
 
+/// Who could do something, and who can.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct RightChange {
+    /// What.
+    pub access: Access,
+    /// Who could.
+    pub old: Condition,
+    /// Who can.
+    pub new: Condition,
+    /// Who could, in English.
+    pub old_words: String,
+    /// Who can, in English.
+    pub new_words: String,
+    /// Whether somebody may be let in who was not.
+    pub lets_in_more: bool,
+    /// Whether somebody who was let in may not be any more.
+    pub lets_in_fewer: bool,
+}
+
 impl Condition {
     /// The condition of a server's `rule_data`.
     pub fn of_rule_data(rule_data: &Value) -> Self {
@@ -235,6 +255,22 @@ fn write_parts(
         part.write(f, true)?;
     }
     if is_part && is_mixed { f.write_str(")") } else { Ok(()) }
+}
+
+impl RightChange {
+    /// The change of whom something is open to; nothing where the same are let in.
+    pub(crate) fn of(access: Access, old: Condition, new: Condition) -> Option<Self> {
+        let (lets_in_more, lets_in_fewer) = (new.lets_in_more_than(&old), old.lets_in_more_than(&new));
+        (lets_in_more || lets_in_fewer).then(|| Self {
+            access,
+            old_words: old.to_string(),
+            new_words: new.to_string(),
+            old,
+            new,
+            lets_in_more,
+            lets_in_fewer,
+        })
+    }
 }
 
 /// How several conditions are joined.

@@ -14,6 +14,7 @@ use crate::archive::tables::{Fingerprint, fingerprint};
 use crate::rights::{Access, Condition, Rule};
 
 mod build;
+mod compared;
 mod contents;
 mod live;
 mod open;
@@ -23,13 +24,16 @@ mod rows;
 mod tests;
 mod texts;
 mod walk;
+mod whole;
 
 pub(crate) use build::TreeBuilder;
+pub(crate) use compared::ComparedRights;
 pub use contents::{Check, Holding, Proof};
 pub use live::LiveServer;
+pub(crate) use live::tree_of;
 pub use open::{Archive, OnDamage};
 pub use paths::Entry;
-pub(crate) use paths::WITHOUT_FOLDER;
+pub(crate) use paths::{WITHOUT_FOLDER, parts};
 pub(crate) use rows::{FileRow, Objects};
 use texts::{Span, Texts};
 
@@ -219,6 +223,11 @@ impl Tree {
     /// Whether folders' rules protect what is in them, as on later servers.
     pub fn rules_are_inherited(&self) -> bool {
         self.rules_are_inherited
+    }
+
+    /// Whether there is a row for the root, as on later servers.
+    pub(crate) fn has_root_row(&self) -> bool {
+        self.root.is_some()
     }
 
     fn file(&self, index: FileIndex) -> Option<&FileData> {

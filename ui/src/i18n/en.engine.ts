@@ -111,7 +111,7 @@ export const errors: ErrorTexts = {
     advice: () => `Choose another folder for the backup, or set ${mono("TMPDIR")} to a folder outside of both.`,
   },
   source_busy: {
-    title: (p) => `Another backup of ${path(p.path)} is running`,
+    title: (p) => `Another backup or restore of ${path(p.path)} is running`,
     advice: () => "Wait until it has finished, then try again.",
   },
   bad_name: {
@@ -202,6 +202,42 @@ export const errors: ErrorTexts = {
   in_the_way: {
     title: (p) => `${path(p.path)} is a link, or no plain file or folder; nothing is written through or over it`,
     advice: () => "Choose another folder, or remove what is in the way.",
+  },
+  conflicts: {
+    title: (p) =>
+      `${text(p.count)} documents, folders or files are there already and differ, first “${text(p.first)}”: nothing was written to ${path(p.path)}`,
+    advice: () => "Look at what differs, then choose what is done with it: keep, replace, or put the old one beside it.",
+  },
+  wider_access: {
+    title: (p) => `${text(p.count)} folders or documents would be open to more people than in the backup: ${text(p.first)}`,
+    advice: () => "Look at who they are. Restore into a server of the backup’s own version, or accept it.",
+  },
+  columns_lacking: {
+    title: (p) =>
+      `The database ${path(p.path)} has no ${text(p.columns)}: without it something would be open, or deleted no more`,
+    advice: () =>
+      `Start a server of the backup’s version once in an empty folder, and give its database (${mono("--like")}).`,
+  },
+  server_running: {
+    title: (p) => `A running server has the database ${path(p.path)} open (process ${text(p.processes)})`,
+    advice: () => "Stop the server first: in a running one documents are only added.",
+  },
+  target_changed: {
+    title: (p) => `The database ${path(p.path)} was changed after the plan was made; nothing was written`,
+    advice: () => "Make the plan again, or stop the server first.",
+  },
+  no_such_folder: {
+    title: (p) => `The server has no folder “${text(p.wanted)}”`,
+    advice: () => "Make the folder on the server first, or name another, by its ID or its path.",
+  },
+  like_needs_new: {
+    title: (p) => `There is a server with the database ${path(p.path)} already, so it cannot be made like another`,
+    advice: () => "Choose a folder without a server.",
+  },
+  not_proved: {
+    title: (p, _action, problem) => `What was restored to ${path(p.path)} is not all there: ${problem}`,
+    advice: () =>
+      `Do not rely on this server’s disk. The database as it was before lies beside it (${mono("app.db.before-restore-…")}).`,
   },
   server_address: {
     title: (p, _action, problem) => `“${text(p.address)}” is not the address of a server: ${problem}`,

@@ -136,7 +136,7 @@ export const errors: ErrorTexts = {
     advice: () => `请为备份选择其他文件夹，或将 ${mono("TMPDIR")} 设为这两者之外的文件夹。`,
   },
   source_busy: {
-    title: (p) => `正在进行 ${path(p.path)} 的另一个备份`,
+    title: (p) => `正在进行 ${path(p.path)} 的另一个备份或恢复`,
     advice: () => "请等它完成后重试。",
   },
   bad_name: {
@@ -226,6 +226,39 @@ export const errors: ErrorTexts = {
   in_the_way: {
     title: (p) => `${path(p.path)} 是链接，或不是普通文件或文件夹；程序不会通过它写入，也不会覆盖它`,
     advice: () => "请选择其他文件夹，或移走该项。",
+  },
+  conflicts: {
+    title: (p) =>
+      `有 ${text(p.count)} 个文档、文件夹或文件已存在且内容不同，第一个是“${text(p.first)}”；未向 ${path(p.path)} 写入任何内容`,
+    advice: () => "请先查看差异，再选择处理方式：保留现有的、替换，或将旧版本另存在旁边。",
+  },
+  wider_access: {
+    title: (p) => `恢复后，${text(p.count)} 个文件夹或文档的可访问者会比备份时更多：${text(p.first)}`,
+    advice: () => "请查看涉及哪些人。可恢复到与备份同版本的服务器，或明确接受此变化。",
+  },
+  columns_lacking: {
+    title: (p) => `数据库 ${path(p.path)} 没有 ${text(p.columns)}，缺少它会使某些内容被公开，或使已删除的内容重新出现`,
+    advice: () => `请在空文件夹中启动一次与备份同版本的服务器，并指定它的数据库（${mono("--like")}）。`,
+  },
+  server_running: {
+    title: (p) => `正在运行的服务器占用着数据库 ${path(p.path)}（进程 ${text(p.processes)}）`,
+    advice: () => "请先停止服务器：服务器运行时只能新增文档。",
+  },
+  target_changed: {
+    title: (p) => `制定计划后数据库 ${path(p.path)} 又有改动；未写入任何内容`,
+    advice: () => "请重新制定计划，或先停止服务器。",
+  },
+  no_such_folder: {
+    title: (p) => `服务器上没有文件夹“${text(p.wanted)}”`,
+    advice: () => "请先在服务器上创建该文件夹，或用 ID 或路径指定其他文件夹。",
+  },
+  like_needs_new: {
+    title: (p) => `此处已有服务器，其数据库为 ${path(p.path)}，不能再按其他数据库新建`,
+    advice: () => "请选择没有服务器的文件夹。",
+  },
+  not_proved: {
+    title: (p, _action, problem) => `恢复到 ${path(p.path)} 的内容未能全部核实：${problem}`,
+    advice: () => `请勿信赖此服务器的磁盘。恢复前的数据库就在旁边（${mono("app.db.before-restore-…")}）。`,
   },
   server_address: {
     title: (p, _action, problem) => `“${text(p.address)}”不是服务器地址：${problem}`,

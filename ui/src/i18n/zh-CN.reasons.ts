@@ -80,6 +80,8 @@ export const reasons: Record<string, string> = {
   "its content is not the one whose SHA-256 the server recorded; it is stored as it is":
     "内容与服务器记录的 SHA-256 不符；已按现状保存",
   "it has {} bytes, too many for what it should be": "有 {1} 字节，对此类文件而言过大",
+  "its database would lie outside of its folder, or where something else does":
+    "数据库会落在服务器文件夹之外，或与其他文件同处一位置",
   "config.toml names it, and it is not there": "config.toml 指定了它，但它不存在",
 
   // 写入
@@ -188,6 +190,8 @@ export const reasons: Record<string, string> = {
   "its JSON is nested too deeply": "JSON 嵌套过深",
   "a number of its JSON has far too many digits": "JSON 中有位数过多的数字",
   "a string of its JSON has a control character": "JSON 的字符串含有控制字符",
+  "a string of its JSON is larger than any server's": "JSON 中有字符串超出任何服务器的长度",
+  "it has more columns than any table": "列数超出任何数据表",
   "it is not the JSON that belongs there": "不是此处应有的 JSON",
   "it has no list of members": "没有条目列表",
   "row {} of {} repeats the id of another; it is in orphans.json":

@@ -128,9 +128,27 @@ pub(crate) struct RestoreArgs {
     /// The archive.
     #[command(flatten)]
     pub(crate) archive: ArchiveArgs,
-    /// The new data directory; made where it is missing
+    /// The data directory; made where it is missing
     #[arg(long, short = 'D', value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    /// Restore the documents alone, also from a backup of the whole server: nobody can sign in to a new server made so
+    #[arg(long)]
+    pub(crate) documents_only: bool,
+    /// Restore this folder or document alone, by its path or id, with all that is in it; repeatable
+    ///
+    /// A path is made of titles with / between them; a / in a title is written \/, a \ as \\. Folders above it are made
+    /// where the server does not have them.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) only: Vec<String>,
+    /// Put everything into this folder of the server, by its path or id; in a new data directory it is made
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<String>,
+    /// The database of an unused server, whose tables a new data directory gets; for documents of later servers
+    #[arg(long, value_name = "EMPTY.db")]
+    pub(crate) like: Option<PathBuf>,
+    /// Restore also where more people would be let in than in the backup
+    #[arg(long)]
+    pub(crate) accept_wider_access: bool,
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

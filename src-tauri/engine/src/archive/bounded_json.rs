@@ -17,6 +17,8 @@ use crate::job::Job;
 
 /// Bytes that a string may have; more are left out. No name of a member is longer, and no id.
 const MAX_STRING: usize = 128 * 1024;
+/// Bytes that a string may have where nothing may be left out: a server takes messages of 1 MiB.
+const MAX_WHOLE_STRING: usize = 16 * 1024 * 1024;
 /// Digits that a number may have, its point and exponent among them. No clock and no counter has as many.
 const MAX_NUMBER: usize = 1024;
 /// Brackets that may be open. `serde_json` itself has the same limit for values that are looked at.
@@ -69,6 +71,8 @@ pub(crate) struct BoundedJson<'j, S> {
     place: Place,
     depth: u32,
     utf8: Utf8,
+    /// Whether a string that is too long is refused, and not cut.
+    is_whole: bool,
     /// Bytes of the current string so far.
     length: usize,
     /// Whether the character or escape that is under way is passed on: all of it or nothing.
@@ -91,12 +95,22 @@ impl<'j, S> BoundedJson<'j, S> {
             place: Place::Outside,
             depth: 0,
             utf8: Utf8::default(),
+            is_whole: false,
             length: 0,
             keeps: true,
             begun: 0,
             after_blank: false,
             half_a_pair: false,
         }
+    }
+
+    /// The same with nothing left out.
+    pub(crate) fn whole(self) -> Self {
+        Self { is_whole: true, ..self }
+    }
+
+    fn longest(&self) -> usize {
+        if self.is_whole { MAX_WHOLE_STRING } else { MAX_STRING }
     }
 
     /// What a parser's `error` about `what` means.
@@ -190,14 +204,17 @@ impl<S> BoundedJson<'_, S> {
                 self.after_blank = run > 0 && matches!(last, b'\n' | b'\r' | b'\t');
                 (run, true)
             }
-            Place::InString if self.length < MAX_STRING => {
-                let room = MAX_STRING - self.length;
+            Place::InString if self.length < self.longest() => {
+                let room = self.longest() - self.length;
                 let run = plain_run(&bytes[..bytes.len().min(room)]);
                 if run > 0 {
                     (self.keeps, self.half_a_pair) = (true, false);
                 }
                 self.length += run;
                 (run, true)
+            }
+            Place::InString if self.is_whole && bytes[0] != b'"' => {
+                return Err(refused("a string of its JSON is larger than any server's"));
             }
             Place::InString if !self.half_a_pair => (plain_run(bytes), false),
             _ => (0, true),
@@ -242,7 +259,7 @@ impl<S> BoundedJson<'_, S> {
     }
 
     fn step_in_string(&mut self, byte: u8) -> io::Result<bool> {
-        let has_room = self.length < MAX_STRING;
+        let has_room = self.length < self.longest();
         match (self.place, byte) {
             (_, 0..=0x1f) => return Err(refused("a string of its JSON has a control character")),
             (Place::InString, b'"') => {

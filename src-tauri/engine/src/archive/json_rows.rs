@@ -73,6 +73,11 @@ impl<'j, S: Source> JsonRows<'j, S> {
         Self { text: BoundedJson::new(text, size, job), window: Vec::new(), at: 0, is_at_end: false }
     }
 
+    /// The same with nothing left out of long strings.
+    pub(crate) fn whole(self) -> Self {
+        Self { text: self.text.whole(), ..self }
+    }
+
     /// Reads the whole text as one list.
     pub(crate) fn only_list(mut self, rows: &mut impl RowReader) -> Result<(), JsonError> {
         self.list(rows)?;
@@ -241,6 +246,13 @@ fn not_json() -> JsonError {
 /// A reader of a whole text as one list of `rows`.
 pub(crate) fn rows_into<S: Source>(rows: &mut impl RowReader) -> impl FnOnce(S, u64, &Job) -> Result<(), JsonError> {
     |text, size, job| JsonRows::new(text, size, job).only_list(rows)
+}
+
+/// The same for rows of which nothing may be left out.
+pub(crate) fn whole_rows_into<S: Source>(
+    rows: &mut impl RowReader,
+) -> impl FnOnce(S, u64, &Job) -> Result<(), JsonError> {
+    |text, size, job| JsonRows::new(text, size, job).whole().only_list(rows)
 }
 
 #[cfg(test)]

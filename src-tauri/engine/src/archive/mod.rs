@@ -27,6 +27,7 @@ pub(crate) mod tables;
 pub(crate) mod tar_header;
 pub(crate) mod tar_reader;
 pub(crate) mod tar_writer;
+pub(crate) mod whole_rows;
 
 /// Bytes of the IV, and of a block of the cipher.
 pub(crate) const BLOCK: usize = 16;

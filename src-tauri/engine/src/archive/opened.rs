@@ -218,6 +218,21 @@ impl Opened {
         self.read(tables::DOCUMENTS, self.required(tables::DOCUMENTS, self.places.documents)?, job, read)
     }
 
+    /// What `read` makes of `orphans.json`; nothing where there is none.
+    pub(crate) fn orphans<'a, T>(
+        &'a self,
+        job: &Job,
+        read: impl FnOnce(Plaintext<'a>, u64, &Job) -> Result<T, JsonError>,
+    ) -> Result<Option<T>> {
+        self.places.orphans.map(|place| self.read(tables::ORPHANS, place, job, read)).transpose()
+    }
+
+    /// Bytes of the tables.
+    pub(crate) fn tables_size(&self) -> u64 {
+        let Places { folders, documents, files, orphans, .. } = &self.places;
+        [folders, documents, files, orphans].into_iter().flatten().map(|place| place.size).sum()
+    }
+
     /// The plaintext from `place` on.
     pub(crate) fn plaintext(&self, place: Place) -> Plaintext<'_> {
         let mut tar = Plaintext::new(&self.ciphertext, self.shape.tar_size);

@@ -29,6 +29,7 @@ impl Error {
         let mut params = BTreeMap::new();
         match self {
             Self::Cancelled => {}
+            Self::Restore(error) => params = error.params(),
             Self::Remote(error) => params = error.params(),
             Self::NotFound { path }
             | Self::NotAFolder { path }

@@ -85,6 +85,11 @@ impl Config {
         }
     }
 
+    /// The database's file as it is written there.
+    pub(super) fn database_file(&self) -> Option<String> {
+        self.database_file.clone()
+    }
+
     pub(super) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
 
 use serde::Serialize;
 use toml::{Table, Value};
 use ts_rs::TS;
 
 use super::config::{Config, parse};
+use crate::error::Error;
 use crate::names::{content_member, digest_member};
 
 /// Bytes that a part of a path may have, and a path.
@@ -89,6 +91,32 @@ impl Homes {
             [DATABASE, CERTIFICATE, KEY].map(|setting| homes.own_file(&mut table, setting, &mut mended));
         let config = if mended.is_empty() { None } else { Some(table.to_string()) };
         Ok((homes, Home { database, certificate, key, mended, config, contents_in_s3 }))
+    }
+
+    /// Places in the folder `data_dir`, and where in it the database goes that documents get: where a `config.toml` that is
+    /// there says.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where that is no place in the folder.
+    pub(crate) fn of_documents(data_dir: &Path) -> Result<(Self, String), Error> {
+        let named = if data_dir.is_dir() { Config::read(data_dir)?.database_file() } else { None };
+        let mut homes = Self::default();
+        for reserved in RESERVED.into_iter().chain([CERTIFICATE.2, KEY.2]) {
+            homes.take(reserved);
+        }
+        let database = named.unwrap_or_else(|| DATABASE.2.to_owned());
+        let problem = "its database would lie outside of its folder, or where something else does";
+        match plain(&database).filter(|path| homes.take(path)) {
+            Some(path) => Ok((homes, path)),
+            None => Err(Error::Config { path: data_dir.join("config.toml"), problem: problem.to_owned() }),
+        }
+    }
+
+    /// That path is another's.
+    pub(crate) fn keep_off(&mut self, path: &str) {
+        if let Some(path) = plain(path) {
+            self.take(&path);
+        }
     }
 
     /// Where the content `id` goes that the database has at `recorded`; and why not there.

@@ -30,10 +30,13 @@ mod contents;
 mod copy;
 mod draft;
 mod extent;
+mod fresh;
 mod home;
+mod incoming;
 mod json;
 mod live;
 mod lock;
+mod merge;
 mod missing;
 mod own;
 mod owned;
@@ -59,9 +62,13 @@ use config::Config;
 use connection::DatabaseCopy;
 pub(crate) use content_index::{ContentOwner, ContentRow, Order, Owners, WhichContents};
 pub(crate) use contents::{Contents, OpenContent};
+pub use fresh::SERVER_TABLES;
 pub use home::Mended;
 pub(crate) use home::{Home, Homes};
+pub(crate) use incoming::{Incoming, IncomingRow, Kind as IncomingKind, Placed, Put};
 pub(crate) use lock::SourceLock;
+pub use merge::OnConflict;
+pub(crate) use merge::{FileState, Merge, MergeSettings, UnitCounts};
 pub(crate) use missing::{MissingBelow, is_incomplete};
 use own::Own;
 use owner::Owner;
@@ -72,6 +79,25 @@ pub(crate) use server_files::ServerFile;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use soundness::SoundnessCheck;
 pub use survey::Survey;
+
+/// The database of the server in the folder `path`, if there is one.
+///
+/// # Errors
+/// [`Error::MySql`] for a server whose database is no file, [`Error::Config`] for a `config.toml` that is no TOML.
+pub(crate) fn has_server(path: &Path) -> Result<Option<PathBuf>> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => return Err(Error::NotAFolder { path: path.to_path_buf() }),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, error)),
+    }
+    let config = Config::read(path)?;
+    if config.is_mysql() {
+        return Err(Error::MySql { path: path.to_path_buf() });
+    }
+    let database = config.database(path);
+    Ok(database.symlink_metadata().is_ok().then_some(database))
+}
 
 /// The data directory of a CFMS server.
 #[derive(Debug)]

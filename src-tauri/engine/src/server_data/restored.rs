@@ -5,15 +5,20 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::columns::Tables;
-use super::connection::{open_connection, sqlite_error};
+use super::connection::{DatabaseCopy, open_connection, sqlite_error};
+use super::fresh;
+use super::incoming::{Incoming, TargetTables};
+use super::merge::{Merge, MergeSettings};
 use super::private_folder::{PrivateFolder, Room};
 use super::rows::text_of;
+use super::snapshot::Snapshot;
 use super::soundness::is_damage;
 use crate::error::{Error, Result};
 use crate::hex;
+use crate::job::Job;
 
 /// Bytes beside the database's own that must be free: for its journal.
 const SPARE: u64 = 16 * 1024 * 1024;
@@ -61,6 +66,36 @@ impl RestoredDatabase {
         let mut file = folder.create_file(&path).map_err(|e| Error::io("write", &path, e))?;
         fill(&mut |bytes| file.write_all(bytes).map_err(|e| Error::io("write", &path, e)))?;
         drop(file);
+        Self::open(folder, named)
+    }
+
+    /// The empty database of a server, with the tables of the first ones.
+    pub(crate) fn fresh(named: &Path) -> Result<Self> {
+        let folder = PrivateFolder::create(Room { needed: SPARE, largest: SPARE }, &[])?;
+        let path = folder.database();
+        folder.create_file(&path).map_err(|e| Error::io("write", &path, e))?;
+        let made = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|connection| connection.execute_batch(fresh::SERVER_TABLES));
+        made.map_err(|e| sqlite_error(&path, e))?;
+        Self::open(folder, named)
+    }
+
+    /// A copy of a snapshot, to be written into.
+    pub(crate) fn copy_of(snapshot: &Snapshot, named: &Path) -> Result<Self> {
+        let mut bytes = snapshot.open_bytes()?.file;
+        Self::receive(snapshot.size(), named, |take| {
+            let mut piece = vec![0; PIECE];
+            loop {
+                match bytes.read(&mut piece).map_err(|e| Error::io("read the snapshot of", named, e))? {
+                    0 => return Ok(()),
+                    read => take(&piece[..read])?,
+                }
+            }
+        })
+    }
+
+    fn open(folder: PrivateFolder, named: &Path) -> Result<Self> {
+        let path = folder.database();
         let failed = |e| sqlite_error(named, e);
         let connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
         // What a path is set to must set off nothing.
@@ -73,6 +108,65 @@ impl RestoredDatabase {
         }
         let tables = Tables::of(&connection, named)?;
         Ok(Self { connection, folder, named: named.to_path_buf(), tables })
+    }
+
+    /// A place for rows that are to come into it, of `size` bytes of JSON.
+    pub(crate) fn incoming(&self, size: u64) -> Result<Incoming> {
+        Incoming::create(size, TargetTables::read(&self.connection, &self.named)?)
+    }
+
+    /// Brings it and the rows together: `decide` says what is done, and then all of it is done.
+    pub(crate) fn merge<T>(
+        &self,
+        incoming: &Incoming,
+        settings: &MergeSettings,
+        decide: impl FnOnce(&Merge<'_>) -> Result<T>,
+    ) -> Result<T> {
+        // After a crash nobody wants it.
+        self.asking(|connection| connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -8192"))?;
+        let merge = Merge::open(&self.connection, incoming, settings, &self.named)?;
+        let decided = decide(&merge)?;
+        self.asking(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
+        merge.apply()?;
+        self.asking(|connection| connection.execute_batch("COMMIT"))?;
+        merge.close()?;
+        Ok(decided)
+    }
+
+    /// The id of the folder that `wanted` names in the server's database: an id, or names with `/` between them.
+    pub(crate) fn folder(&self, wanted: &str, parts: &[String]) -> Result<Option<String>> {
+        let by_id = self.asking(|connection| {
+            connection
+                .query_row("SELECT id FROM main.folders WHERE id = ?1", [wanted], |row| Ok(text_of(row.get_ref(0)?)))
+                .optional()
+        })?;
+        if by_id.is_some() && !wanted.starts_with('/') {
+            return Ok(by_id);
+        }
+        let mut at: Option<String> = None;
+        for name in parts {
+            let found = self.asking(|connection| {
+                connection
+                    .query_row(
+                        "SELECT id FROM main.folders WHERE name = ?1 AND id <> '/'
+                         AND CASE WHEN ?2 IS NULL THEN parent_id IS NULL OR parent_id = '/' ELSE parent_id = ?2 END LIMIT 1",
+                        (name, &at),
+                        |row| Ok(text_of(row.get_ref(0)?)),
+                    )
+                    .optional()
+            })?;
+            match found {
+                Some(id) => at = Some(id),
+                None => return Ok(by_id),
+            }
+        }
+        Ok(at.or(by_id))
+    }
+
+    /// It as it is now, to be read only.
+    pub(crate) fn into_snapshot(self, job: &Job) -> Result<Snapshot> {
+        self.connection.close().map_err(|(_, error)| sqlite_error(&self.named, error))?;
+        Snapshot::of(DatabaseCopy { source: self.named, folder: self.folder, taken_at: 0.0 }, job)
     }
 
     /// The rows of `files`, in their order.
@@ -191,7 +285,7 @@ impl RestoredDatabase {
 }
 
 /// A digest as servers record it: in hex, of either case.
-fn sha256_of(text: &str) -> Option<[u8; 32]> {
+pub(super) fn sha256_of(text: &str) -> Option<[u8; 32]> {
     let mut sha256 = [0; 32];
     hex::decode_into(text, &mut sha256).then_some(sha256)
 }

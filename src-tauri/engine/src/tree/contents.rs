@@ -138,6 +138,11 @@ impl Archive {
         members_of_content(revision.file_id()).find_map(|member| self.promises.of_member(&member))
     }
 
+    /// Whether it is of the whole server.
+    pub(crate) fn holds_server(&self) -> bool {
+        self.has_server_file("server/app.db")
+    }
+
     /// Whether the archive has that file of the server, one of [`SERVER_FILES`](crate::archive::opened::SERVER_FILES).
     pub(crate) fn has_server_file(&self, name: &str) -> bool {
         self.opened.server_file(name).is_some()

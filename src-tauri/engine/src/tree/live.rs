@@ -100,9 +100,23 @@ impl LiveServer {
 const NO_ROW: &str = "the database has no row for it";
 
 fn read_tree(database: &Path, snapshot: &Snapshot, contents: &Contents, job: &Job) -> Result<Option<Tree>> {
+    read_tree_with(database, snapshot, |row| contents.size_of(row).ok(), job)
+}
+
+/// What the database `snapshot` holds; nothing is known of its contents. `None` if its texts are more than any server has.
+pub(crate) fn tree_of(database: &Path, snapshot: &Snapshot, job: &Job) -> Result<Option<Tree>> {
+    read_tree_with(database, snapshot, |_| None, job)
+}
+
+fn read_tree_with(
+    database: &Path,
+    snapshot: &Snapshot,
+    size_of: impl Fn(&ContentRow) -> Option<u64>,
+    job: &Job,
+) -> Result<Option<Tree>> {
     let mut builder = TreeBuilder::default();
     snapshot.for_each_content(WhichContents::OfDocuments, Order::AsStored, &mut |row: ContentRow| {
-        builder.file(&row.id, sha256_of(row.sha256.as_deref()), contents.size_of(&row).ok());
+        builder.file(&row.id, sha256_of(row.sha256.as_deref()), size_of(&row));
         job.item(None);
         job.advance(0)
     })?;

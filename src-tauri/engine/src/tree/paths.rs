@@ -127,7 +127,7 @@ fn escaped(title: &str) -> String {
 }
 
 /// The titles of a path. What stands before a `/` at its start, or behind one at its end, is no title.
-fn parts(path: &str) -> Vec<String> {
+pub(crate) fn parts(path: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut chars = path.strip_prefix('/').unwrap_or(path).chars().peekable();
     while let Some(c) = chars.next() {

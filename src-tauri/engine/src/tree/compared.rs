@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::RightChange;
-use crate::rights::Access;
-use crate::tree::{Protection, Tree};
+use super::{Protection, Tree};
+use crate::rights::{Access, RightChange};
 
 /// What protects an object then and now.
 type Pair = (Protection, Protection);
 
 /// The changed rights of every pair that was met.
-pub(super) struct Rights<'a> {
+pub(crate) struct ComparedRights<'a> {
     old: &'a Tree,
     new: &'a Tree,
     known: HashMap<Pair, Compared>,
@@ -19,21 +18,21 @@ pub(super) struct Rights<'a> {
 
 /// How the rights of an object compare.
 #[derive(Clone, Copy)]
-pub(super) struct Compared {
+pub(crate) struct Compared {
     /// Which of the sets; none where nothing differs.
-    pub(super) index: Option<u32>,
+    pub(crate) index: Option<u32>,
     /// Whether anyone is let in who was not.
-    pub(super) is_wider: bool,
+    pub(crate) is_wider: bool,
     /// Whether nothing that counts as the same is the same only in that nobody understands it.
-    pub(super) is_understood: bool,
+    pub(crate) is_understood: bool,
 }
 
-impl<'a> Rights<'a> {
-    pub(super) fn new(old: &'a Tree, new: &'a Tree) -> Self {
+impl<'a> ComparedRights<'a> {
+    pub(crate) fn new(old: &'a Tree, new: &'a Tree) -> Self {
         Self { old, new, known: HashMap::new(), sets: Vec::new() }
     }
 
-    pub(super) fn between(&mut self, old: Protection, new: Protection) -> Compared {
+    pub(crate) fn between(&mut self, old: Protection, new: Protection) -> Compared {
         if let Some(known) = self.known.get(&(old, new)) {
             return *known;
         }
@@ -55,7 +54,7 @@ impl<'a> Rights<'a> {
         compared
     }
 
-    pub(super) fn into_sets(self) -> Vec<Vec<RightChange>> {
+    pub(crate) fn into_sets(self) -> Vec<Vec<RightChange>> {
         self.sets
     }
 }
