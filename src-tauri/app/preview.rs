@@ -27,6 +27,10 @@ pub(crate) struct Preview {
     kind: PreviewKind,
     /// A picture's type, as in `image/png`.
     mime: Option<&'static str>,
+    /// A picture's points, side by side.
+    width: Option<u32>,
+    /// And one below the other.
+    height: Option<u32>,
     /// What is shown of it, in Base64.
     data: String,
     /// Bytes of the whole content.
@@ -66,6 +70,8 @@ pub(crate) fn preview(archive: &Archive, revision: Revision<'_>, job: &Job) -> R
     let shown = |kind, mime, data: &[u8], is_cut, damage| Preview {
         kind,
         mime,
+        width: None,
+        height: None,
         data: STANDARD.encode(data),
         size,
         is_cut,
@@ -79,11 +85,12 @@ pub(crate) fn preview(archive: &Archive, revision: Revision<'_>, job: &Job) -> R
         };
         return Ok(shown(kind, None, &begin, is_cut, damage));
     };
+    let (width, height) = picture.size.unzip();
     if size > MAX_PICTURE || picture.points().is_none_or(|points| points > MAX_POINTS) {
-        return Ok(shown(PreviewKind::TooLarge, Some(picture.mime), &[], false, damage));
+        return Ok(Preview { width, height, ..shown(PreviewKind::TooLarge, Some(picture.mime), &[], false, damage) });
     }
     let (whole, damage) = if is_cut { read(archive, revision, MAX_PICTURE as usize, job)? } else { (begin, damage) };
-    Ok(shown(PreviewKind::Picture, Some(picture.mime), &whole, false, damage))
+    Ok(Preview { width, height, ..shown(PreviewKind::Picture, Some(picture.mime), &whole, false, damage) })
 }
 
 /// The first `most` bytes of a content; where that is all of it, what is wrong with it.

@@ -9,12 +9,13 @@ use serde_json::json;
 use crate::bench::{Bench, Start, Window, until};
 use crate::browsing;
 use crate::remote::{self, Agent, PASSWORD};
+use crate::webdriver::key;
 
 /// Where the server of the pictures lies: its path is in them.
 const FOLDER: &str = "/tmp/harbour";
 
 /// The pages that the README shows.
-const SHOWN: [&str; 7] = ["ready", "progress", "done", "failed", "trust", "connected", "stop"];
+const SHOWN: [&str; 9] = ["ready", "progress", "done", "failed", "trust", "connected", "stop", "contents", "compared"];
 
 /// A look of the window and how its pictures' names end.
 const LOOKS: [(&str, &str, &str); 4] = [
@@ -115,14 +116,24 @@ fn pictures_of_backups() {
         let Some(bench) = Bench::at(FOLDER, "64M") else { return };
         bench.back_up("first");
         let window = browsing::open(&bench, json!({ "theme": theme, "language": language }), "first");
-        browsing::open_row(&window, 0);
-        browsing::open_row(&window, 1);
-        browsing::click_row(&window, 2);
-        window.wait_for("access");
-        take(&window, "contents", ending);
-        window.fill("search", "2026");
-        until("something is found", || (!window.text("found").is_empty()).then_some(()));
+        window.fill("search", "预算");
+        until("something is found", || browsing::row(&window, 1));
         take(&window, "searched", ending);
+        let budget =
+            (0..).find(|&index| browsing::row(&window, index).is_some_and(|row| row.contains(".csv"))).unwrap();
+        browsing::click_row(&window, budget);
+        window.wait_for("access");
+        window.click("show-in-tree");
+        until("the tree is there", || {
+            (window.text("found").is_empty() && window.value("search").is_empty()).then_some(())
+        });
+        window.asks("document.querySelector('aside').scrollTop = 0");
+        take(&window, "contents", ending);
+        window.asks("document.querySelector('[data-testid=tree]').focus()");
+        window.press(&[key::ENTER]);
+        window.wait_for("preview-frame");
+        take(&window, "preview", ending);
+        window.click("close-preview");
         window.click("tab-overview");
         window.wait_for("metadata-table");
         take(&window, "overview", ending);

@@ -10,6 +10,7 @@ import type { Report } from "../src/lib/bindings/Report";
 import type { Settings } from "../src/lib/bindings/Settings";
 import type { RemoteReport } from "../src/lib/bindings/RemoteReport";
 import type { RemoteRequest } from "../src/lib/bindings/RemoteRequest";
+import * as backups from "../src/mock/backups";
 import * as samples from "../src/mock/samples";
 import * as servers from "../src/mock/servers";
 
@@ -76,6 +77,7 @@ export function open(answers: Record<string, Answer> = {}, settings: Partial<Set
       }),
     cancel_backup: () => (application.remoteBackups.at(-1) ?? application.backups.at(-1))?.fail(samples.cancelled),
     licences: () => "Apache License",
+    ...backups.answers(),
     pick_folder: () => null,
     pick_source: () => null,
     ...answers,

@@ -13,6 +13,15 @@ beforeEach(() => {
   document.elementFromPoint = () => document.body;
 });
 
+// Nothing has a size here; what is drawn of a list depends on its height.
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+if (typeof HTMLElement !== "undefined")
+  Object.defineProperty(HTMLElement.prototype, "clientHeight", { configurable: true, get: () => 600 });
+
 if (typeof HTMLDialogElement !== "undefined") {
   HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
     this.setAttribute("open", "");

@@ -253,7 +253,7 @@ describe("the keyboard alone", () => {
   });
 
   test("goes between the pages, and chooses a backup to look into", async () => {
-    const { user, last } = open({}, english);
+    const { user, last } = open({ pick_backup: () => null }, english);
     await found("source-card");
     await user.keyboard("{Control>}3{/Control}");
     expect(await found("lang-select")).toBeInTheDocument();

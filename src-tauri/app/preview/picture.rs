@@ -7,7 +7,7 @@ pub(super) struct Picture {
     /// Its type, as in `image/png`.
     pub(super) mime: &'static str,
     /// Width and height, where its head tells them.
-    size: Option<(u32, u32)>,
+    pub(super) size: Option<(u32, u32)>,
 }
 
 impl Picture {

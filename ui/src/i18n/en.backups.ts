@@ -8,6 +8,8 @@ const size = (value: number) => sizeOf(value, locale);
 const count = (value: number, one: string, many: string) => `${n(value)} ${value === 1 ? one : many}`;
 const documents = (value: number) => count(value, "document", "documents");
 const files = (value: number) => count(value, "file", "files");
+const points = (width: number | null, height: number | null) =>
+  width === null || height === null ? "" : `${n(width)} × ${n(height)}, `;
 const path = (value: string) => mono(shown(value));
 const name = (value: string) => `“${shown(value)}”`;
 const names = (values: string[]) => values.map(name).join(", ");
@@ -103,7 +105,8 @@ export const preview = {
   reading: "Reading…",
   frame: "Preview of the content",
   cut: (bytes: number, whole: number) => `The first ${size(bytes)} of ${size(whole)}.`,
-  tooLarge: (whole: number) => `This picture is too large to be shown here (${size(whole)}). Save it to look at it.`,
+  tooLarge: (whole: number, width: number | null, height: number | null) =>
+    `This picture is too large to be shown here (${points(width, height)}${size(whole)}). Save it to look at it.`,
   other: (whole: number) =>
     `No preview: this is neither plain text nor a picture of a simple kind (${size(whole)}). Save it to open it.`,
   empty: "This content has no bytes.",
@@ -143,7 +146,7 @@ export const checks = {
   noFindings: "Nothing was found.",
   notChecked: "What could not be checked",
   stopped: "The check was stopped; it says nothing of the archive.",
-  severity: { damage: "Damage", warning: "Odd" },
+  severity: { damage: "Damage", warning: "Warning" },
 };
 
 export const compare = {

@@ -6,6 +6,8 @@ import type { Dictionary } from "./language.svelte";
 const locale = "zh-CN";
 const n = (value: number) => number(value, locale);
 const size = (value: number) => sizeOf(value, locale);
+const points = (width: number | null, height: number | null) =>
+  width === null || height === null ? "" : `${n(width)} × ${n(height)}，`;
 const path = (value: string) => mono(shown(value));
 const names = (values: string[]) => values.map((value) => `“${shown(value)}”`).join("、");
 
@@ -96,7 +98,8 @@ export const preview: Dictionary["preview"] = {
   reading: "正在读取…",
   frame: "内容预览",
   cut: (bytes, whole) => `仅显示前 ${size(bytes)}（共 ${size(whole)}）。`,
-  tooLarge: (whole) => `此图片过大（${size(whole)}），无法在此显示。请保存后查看。`,
+  tooLarge: (whole, width, height) =>
+    `此图片过大（${points(width, height)}${size(whole)}），无法在此显示。请保存后查看。`,
   other: (whole) => `无法预览：既不是纯文本，也不是常见格式的图片（${size(whole)}）。请保存后打开。`,
   empty: "此内容为空。",
   damage: (reason) => `此内容已损坏：${reason}`,
@@ -133,7 +136,7 @@ export const checks: Dictionary["checks"] = {
   noFindings: "未发现问题。",
   notChecked: "未能校验的项目",
   stopped: "校验已停止，尚不能说明归档是否完好。",
-  severity: { damage: "损坏", warning: "异常" },
+  severity: { damage: "损坏", warning: "警告" },
 };
 
 export const compare: Dictionary["compare"] = {

@@ -12,6 +12,7 @@ import type { RemoteReport } from "../lib/bindings/RemoteReport";
 import type { RemoteRequest } from "../lib/bindings/RemoteRequest";
 import type { Report } from "../lib/bindings/Report";
 import type { Settings } from "../lib/bindings/Settings";
+import * as backups from "./backups";
 import * as samples from "./samples";
 import * as servers from "./servers";
 import { scenarios, type Scenario } from "./scenarios";
@@ -94,10 +95,11 @@ async function answer(
     case "licences":
       return "Apache License\nVersion 2.0, January 2004\n".repeat(60);
     default:
-      return null;
+      return lookedInto[command]?.(args) ?? null;
   }
 }
 
+const lookedInto = backups.answers();
 let cancelled = false;
 
 /** A backup of some seconds, which stops where the scenario wants it to. */

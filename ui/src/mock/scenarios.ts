@@ -52,6 +52,10 @@ const remotely = { settings: atServer, tick: 1, ticks: 4, clicks: ["connect", "s
 
 export const scenarios: Record<string, Scenario> = {
   ready: {},
+  opener: { clicks: ["nav-backups"] },
+  contents: { clicks: ["nav-backups", "choose-backup"], clickPause: 600 },
+  checks: { clicks: ["nav-backups", "choose-backup", "tab-checks", "verify"], clickPause: 600 },
+  compare: { clicks: ["nav-backups", "choose-backup", "tab-compare"], clickPause: 600 },
   plain: {
     survey: { ...samples.survey, contents_missing: 0, warnings: [] },
     settings: { archive_dir: null, key_dir: null },

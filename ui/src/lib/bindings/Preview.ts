@@ -14,6 +14,14 @@ kind: PreviewKind,
  */
 mime: string | null, 
 /**
+ * A picture's points, side by side.
+ */
+width: number | null, 
+/**
+ * And one below the other.
+ */
+height: number | null, 
+/**
  * What is shown of it, in Base64.
  */
 data: string, 
