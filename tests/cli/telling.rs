@@ -122,6 +122,39 @@ fn an_archive_of_a_real_server_is_readable_and_not_called_verified() {
 }
 
 #[test]
+fn more_warnings_than_are_listed_are_counted_and_nobody_is_promised_all_of_them() {
+    let server = Server::new();
+    server.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10501)
+         INSERT INTO files SELECT 'gone' || i, NULL, './content/gone' || i, 1.0, 1 FROM n;
+         INSERT INTO documents SELECT id, 'Lost ' || id, 1.0, NULL FROM files WHERE id LIKE 'gone%';
+         INSERT INTO document_revisions SELECT 90000 + row_number() OVER (), id, id, 1.0 FROM documents WHERE id LIKE 'gone%';",
+    );
+    let total = 10_502;
+    let rest = "… and 10,452 more; --json lists the first 10,000";
+    let created = server.create(&["--json", "--allow-missing"]);
+    let report = created.document();
+    assert_eq!((report["warnings"].as_array().unwrap().len(), &report["warnings_total"]), (10_000, &total.into()));
+    let archive = report["archive_path"].as_str().unwrap();
+    for (verb, list, count) in [("verify", "findings", "findings_total"), ("inspect", "warnings", "warnings_total")] {
+        let document = run([verb, archive, "--json"]).document();
+        assert_eq!((document[list].as_array().unwrap().len(), &document[count]), (10_000, &total.into()), "{verb}");
+        let told = run([verb, archive, "--progress=none"]);
+        assert!(told.err.contains("10,502 ") && told.err.contains(rest), "{verb}: {}", told.err);
+    }
+
+    let few = Server::new();
+    few.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+         INSERT INTO files SELECT 'gone' || i, NULL, './content/gone' || i, 1.0, 1 FROM n;
+         INSERT INTO document_revisions SELECT 90000 + row_number() OVER (), (SELECT min(id) FROM documents), id, 1.0
+         FROM files WHERE id LIKE 'gone%';",
+    );
+    let told = few.create(&["--allow-missing", "--progress=none"]);
+    assert!(told.err.contains("… and 11 more; --json lists them"), "{}", told.err);
+}
+
+#[test]
 fn the_version_is_told() {
     let run = run(["--version"]);
     assert_eq!(run.out.trim_end(), concat!("cfms-backup ", env!("CARGO_PKG_VERSION")));

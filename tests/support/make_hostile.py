@@ -265,6 +265,11 @@ def manifests():
     yield "manifest-two", with_manifest(after=member("manifest.json", listed([]))), DAMAGED, EITHER
     yield "manifest-of-100000", entries(lambda m: m + [{"name": f"files/{n}", "size": 1, "sha256": "0" * 64} for n in range(100_000)]), DAMAGED, EITHER
     yield "manifest-warnings-100000", forged(warnings=[{"code": "missing", "file_id": f"f{n}", "reason": "r" * 50} for n in range(100_000)]), EITHER, EITHER
+    long = {text: text[0] * 1000 for text in ("document_id", "title", "path", "reason")}
+    told = [{"code": "changed", "file_id": f"{n:01000}", **long} for n in range(4000)]
+    lacking = [{"file_id": f"{n:01000}", "code": "missing", "reason": "r" * 1000} for n in range(4000)]
+    gone = [{"name": f"files/{n:01000}", "size": 1, "sha256": "0" * 64} for n in range(4000)]
+    yield "manifest-long-texts", forged(warnings=told, contents_missing=lacking, members=gone), DAMAGED, EITHER
     yield "manifest-warning-odd", forged(warnings=[7, None, {"code": "no such code", "reason": ["x"]}], contents_missing={"a": 1}), EITHER, EITHER
 
 

@@ -36,7 +36,9 @@ pub(crate) struct Telling {
     ///
     /// It has the fields archive_path, key_path, metadata, warnings and more, as the verb has them. A run that fails
     /// prints {"error": {"code", "message", "advice", "params"}}; where there is a result all the same (a damaged
-    /// archive, an incomplete backup), "error" stands beside its fields. Codes are stable across releases.
+    /// archive, an incomplete backup), "error" stands beside its fields. Codes are stable across releases. Of warnings and
+    /// findings the first 10,000 are listed, fewer where their texts are very long; warnings_total and findings_total count
+    /// them all.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// How progress is shown, always on standard error

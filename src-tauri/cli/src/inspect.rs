@@ -15,13 +15,12 @@ pub(crate) fn run(args: InspectArgs, output: &Output) -> Result<Answer> {
     must_exist(&args.archive)?;
     let mut inspection = cfms_backup::inspect(&args.archive, args.key.as_deref())?;
     output.say(&text(&inspection, output.paint()));
-    if !inspection.warnings.is_empty() {
-        let total = inspection.warnings.len() as u64;
-        output.warn(&warnings::text(&inspection.warnings, total, output.paint_warnings()));
+    if inspection.warnings_total > 0 {
+        output.warn(&warnings::text(&inspection.warnings, inspection.warnings_total, output.paint_warnings()));
     }
     lossy(&mut inspection.archive_path);
     lossy(&mut inspection.key_path);
-    let warned = !inspection.warnings.is_empty() || inspection.contents_missing > 0;
+    let warned = inspection.warnings_total > 0 || inspection.contents_missing > 0;
     let exit = if warned { Exit::Warnings } else { Exit::Done };
     Answer::new(&inspection, exit)
 }

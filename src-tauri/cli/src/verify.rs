@@ -13,11 +13,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, FailureReport, Result};
 use crate::output::{Answer, Output};
 use crate::progress::Progress;
-use crate::show;
 use crate::signals::Signals;
-
-/// Findings that are printed; the JSON document has them all.
-const PRINTED: usize = 50;
+use crate::{show, warnings};
 
 /// What became of one archive, as data.
 #[derive(Serialize)]
@@ -124,7 +121,7 @@ fn findings(verification: &Verification, output: &Output) -> String {
     let paint = output.paint_warnings();
     let name = show::path(&verification.archive_path);
     let mut text = format!("{name}: {}", show::count(verification.findings_total, "finding", "findings"));
-    for finding in verification.findings.iter().take(PRINTED) {
+    for finding in verification.findings.iter().take(warnings::PRINTED) {
         let severity = match finding.severity {
             Severity::Damage => paint.red("damage:"),
             Severity::Warning => paint.yellow("warning:"),
@@ -136,11 +133,7 @@ fn findings(verification: &Verification, output: &Output) -> String {
         };
         text.push_str(&format!("\n  {severity} {subject}{}", show::line(&finding.reason)));
     }
-    let printed = verification.findings.len().min(PRINTED) as u64;
-    if verification.findings_total > printed {
-        let more = show::grouped(verification.findings_total - printed);
-        text.push_str(&format!("\n  … and {more} more; --json lists them"));
-    }
+    text.push_str(&warnings::more(verification.findings.len(), verification.findings_total));
     text
 }
 

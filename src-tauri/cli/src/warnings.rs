@@ -5,8 +5,8 @@ use cfms_backup::{Warning, WarningCode};
 use crate::output::Paint;
 use crate::show;
 
-/// Warnings that are printed; the JSON document has them all.
-const PRINTED: usize = 50;
+/// Warnings, or findings, that are printed; the JSON document lists many more.
+pub(crate) const PRINTED: usize = 50;
 
 /// The warnings, a line each, under a headline that counts all `total` of them.
 pub(crate) fn text(warnings: &[Warning], total: u64, paint: Paint) -> String {
@@ -15,11 +15,19 @@ pub(crate) fn text(warnings: &[Warning], total: u64, paint: Paint) -> String {
         text.push_str("\n  ");
         text.push_str(&line(warning));
     }
-    let printed = warnings.len().min(PRINTED) as u64;
-    if total > printed {
-        text.push_str(&format!("\n  … and {} more; --json lists them", show::grouped(total - printed)));
-    }
+    text.push_str(&more(warnings.len(), total));
     text
+}
+
+/// How many of `total` are not printed, and how many of them the JSON document lists: `listed` with those that are.
+pub(crate) fn more(listed: usize, total: u64) -> String {
+    let unprinted = total.saturating_sub(listed.min(PRINTED) as u64);
+    let (more, listed) = (show::grouped(unprinted), listed as u64);
+    match unprinted {
+        0 => String::new(),
+        _ if listed == total => format!("\n  … and {more} more; --json lists them"),
+        _ => format!("\n  … and {more} more; --json lists the first {}", show::grouped(listed)),
+    }
 }
 
 fn line(warning: &Warning) -> String {

@@ -157,7 +157,7 @@ pub struct Report {
     pub warnings_total: u64,
 }
 
-/// How many warnings a [`Report`] and a manifest list. The manifest's `contents_missing` lists every content.
+/// How many warnings a [`Report`] and a manifest list; fewer, where their texts are very long. The manifest's `contents_missing` lists every content.
 pub const MAX_WARNINGS: usize = 10_000;
 
 /// Makes a backup of `source` at `destination`.

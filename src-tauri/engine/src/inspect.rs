@@ -68,8 +68,11 @@ pub struct Inspection {
     pub contents_missing: u64,
     /// The documents with the largest contents, largest first; at most ten.
     pub largest: Vec<LargeDocument>,
-    /// The warnings that were stored with the backup.
+    /// The warnings that were stored with the backup; the first of them.
     pub warnings: Vec<Warning>,
+    /// How many warnings there were in all.
+    #[ts(type = "number")]
+    pub warnings_total: u64,
 }
 
 /// A document and the size of its contents.
@@ -119,6 +122,7 @@ pub fn inspect(archive: &Path, key: Option<&Path>) -> Result<Inspection> {
         contents_missing,
         largest: documents.largest(),
         warnings: manifest.warnings,
+        warnings_total: manifest.warnings_total,
     })
 }
 

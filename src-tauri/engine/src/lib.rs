@@ -49,6 +49,7 @@ pub mod extract;
 mod hex;
 pub mod inspect;
 pub mod job;
+mod listed;
 pub mod names;
 pub mod outlook;
 mod own_folder;

@@ -69,8 +69,8 @@ pub struct Verification {
     pub duration_seconds: f64,
 }
 
-/// How many findings a [`Verification`] lists.
-pub const MAX_FINDINGS: usize = 1000;
+/// How many findings a [`Verification`] lists; fewer, where their texts are very long.
+pub const MAX_FINDINGS: usize = crate::listed::MOST;
 
 /// The judgement on an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]

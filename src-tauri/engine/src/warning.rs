@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::listed::Told;
+
 /// One thing that a person should know about a backup. It is in the [`Report`](crate::Report), in the archive's
 /// manifest and on the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -34,6 +36,13 @@ impl Warning {
     /// A warning about nothing in particular yet; set what it is about.
     pub fn new(code: WarningCode, reason: impl Into<String>) -> Self {
         Self { code, file_id: None, document_id: None, title: None, path: None, reason: reason.into() }
+    }
+}
+
+impl Told for Warning {
+    fn bytes(&self) -> usize {
+        let texts = [&self.file_id, &self.document_id, &self.title, &self.path];
+        texts.into_iter().flatten().map(String::len).sum::<usize>() + self.reason.len()
     }
 }
 

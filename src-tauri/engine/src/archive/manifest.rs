@@ -7,7 +7,7 @@
 //!   "members": [ { "name": "metadata.json", "size": 150, "sha256": "…" },
 //!                { "name": "files/%…", "size": 3, "sha256": "…", "file_id": "../x" } ],
 //!   "contents_missing": [ { "file_id": "f-gone", "code": "missing", "reason": "…" } ],
-//!   "warnings": [ … ]
+//!   "warnings": [ … ], "warnings_total": 1
 //! }
 //! ```
 //!
@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::tar_writer::Sealed;
 use crate::hex;
+use crate::listed::Listed;
 use crate::warning::{Warning, WarningCode};
 
 /// The manifest's name in the archive.
@@ -104,13 +105,13 @@ impl<'w> ManifestWriter<'w> {
     }
 
     /// The warnings, and the end.
-    pub(crate) fn finish(mut self, warnings: &[Warning]) -> io::Result<()> {
+    pub(crate) fn finish(mut self, warnings: &Listed<Warning>) -> io::Result<()> {
         self.next_list("warnings")?;
-        for warning in warnings {
+        for warning in warnings.list() {
             self.line(warning)?;
         }
         self.end_list()?;
-        self.out.write_all(b"\n}\n")
+        writeln!(self.out, ",\n  \"warnings_total\": {}\n}}", warnings.total())
     }
 
     fn next_list(&mut self, name: &str) -> io::Result<()> {

@@ -8,10 +8,9 @@ use super::tables::{Id, Scalar};
 use super::tar_reader::Source;
 use crate::hex;
 use crate::job::Job;
+use crate::listed::Listed;
 use crate::warning::Warning;
 
-/// How many warnings of a manifest are kept.
-const MAX_WARNINGS: usize = 1000;
 /// Bytes of a text in a kept warning.
 const MAX_TEXT: usize = 1024;
 
@@ -28,6 +27,8 @@ pub(crate) struct ManifestFacts {
     pub(crate) server_name: Option<String>,
     /// What a person should know; the first of them.
     pub(crate) warnings: Vec<Warning>,
+    /// How many there are, or were before they became too many for a manifest.
+    pub(crate) warnings_total: u64,
 }
 
 /// A member as the manifest promises it.
@@ -83,7 +84,7 @@ pub(crate) fn read_manifest(
     visitor: &mut impl ManifestVisitor,
 ) -> Result<ManifestFacts, JsonError> {
     let mut facts = ManifestFacts::default();
-    let mut has_members = false;
+    let (mut has_members, mut warnings) = (false, Listed::default());
     let text_of = |scalar: &Scalar| scalar.text().map(shortened);
     JsonRows::new(text, size, job).only_object(|json, key| {
         match key {
@@ -102,15 +103,20 @@ pub(crate) fn read_manifest(
                 json.list(&mut Rows::new(|member| visitor.member(member)))?;
             }
             "contents_missing" => json.list(&mut Rows::new(|missing| visitor.missing(missing)))?,
-            "warnings" => json.list(&mut Rows::new(|Told(warning)| {
-                if facts.warnings.len() < MAX_WARNINGS {
-                    facts.warnings.extend(warning);
-                }
+            "warnings" => json.list(&mut Rows::new(|Noted(warning)| match warning {
+                Some(warning) => warnings.note(|| warning),
+                None => warnings.count(1),
             }))?,
+            "warnings_total" => {
+                let total: Scalar = json.value()?;
+                facts.warnings_total = total.text().and_then(|text| text.parse().ok()).unwrap_or_default();
+            }
             _ => json.skip()?,
         }
         Ok(())
     })?;
+    facts.warnings_total = facts.warnings_total.max(warnings.total());
+    facts.warnings = warnings.into_list();
     if has_members { Ok(facts) } else { Err(JsonError::Text("it has no list of members".to_owned())) }
 }
 
@@ -138,12 +144,12 @@ impl<'de> Deserialize<'de> for Promised {
 }
 
 /// A warning; `None` for a kind that this program does not know yet.
-struct Told(Option<Warning>);
+struct Noted(Option<Warning>);
 
-impl<'de> Deserialize<'de> for Told {
+impl<'de> Deserialize<'de> for Noted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        struct Written {
+        struct Row {
             #[serde(default)]
             code: Scalar,
             #[serde(default)]
@@ -157,7 +163,7 @@ impl<'de> Deserialize<'de> for Told {
             #[serde(default)]
             reason: Scalar,
         }
-        let written = Written::deserialize(deserializer)?;
+        let written = Row::deserialize(deserializer)?;
         let text_of = |scalar: &Scalar| scalar.text().map(shortened);
         let code = de::value::StrDeserializer::<de::value::Error>::new(written.code.text().unwrap_or_default());
         Ok(Self(Deserialize::deserialize(code).ok().map(|code| Warning {

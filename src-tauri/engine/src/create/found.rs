@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use super::MAX_WARNINGS;
 use crate::archive::tar_writer::Sealed;
 use crate::job::Job;
+use crate::listed::Listed;
 use crate::server_data::{ContentOwner, ContentRow, MissingBelow, WhichContents};
 use crate::warning::{Warning, WarningCode};
 
 /// What was found on the way.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) warnings: Vec<Warning>,
-    pub(super) warnings_total: u64,
+    pub(super) warnings: Listed<Warning>,
     pub(super) documents_missing: u64,
     pub(super) others_missing: u64,
     /// Contents of documents that lie outside the server's folder, or behind a link.
@@ -25,10 +24,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn note(&mut self, warning: Warning) {
-        self.warnings_total += 1;
-        if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(warning);
-        }
+        self.warnings.note(|| warning);
     }
 
     /// Whether what was refused is an upload that never finished: nothing is lost with it. Counts it then.

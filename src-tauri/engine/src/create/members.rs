@@ -180,7 +180,7 @@ impl<'a> Members<'a> {
         if !options.allow_missing && server_data::is_incomplete(self.found.documents_missing, self.metadata.files_count)
         {
             Outcome::Incomplete
-        } else if self.found.warnings_total > 0 {
+        } else if self.found.warnings.total() > 0 {
             Outcome::DoneWithWarnings
         } else {
             Outcome::Done
@@ -199,12 +199,12 @@ impl<'a> Members<'a> {
 
     /// How many warnings there are.
     pub(super) fn warnings_total(&self) -> u64 {
-        self.found.warnings_total
+        self.found.warnings.total()
     }
 
     /// The warnings, as many as are listed.
     pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
-        std::mem::take(&mut self.found.warnings)
+        std::mem::take(&mut self.found.warnings).into_list()
     }
 
     /// Adds a warning.
@@ -214,7 +214,7 @@ impl<'a> Members<'a> {
 
     /// Writes them all.
     pub(super) fn write_to(&mut self, tar: &mut TarWriter, job: &Job) -> Result<()> {
-        for warning in &self.found.warnings {
+        for warning in self.found.warnings.list() {
             job.warn(warning);
         }
         let mut metadata = serde_json::to_vec_pretty(&self.metadata).map_err(unwritable)?;

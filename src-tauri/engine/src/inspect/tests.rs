@@ -64,6 +64,22 @@ fn missing_contents_and_stored_warnings_are_told() {
 }
 
 #[test]
+fn warnings_beyond_those_that_are_listed_are_counted() {
+    let listed = |number: usize, total: Option<u64>| {
+        let warning = json!({ "code": "missing", "file_id": "f", "reason": "gone" });
+        let forge = SmallServer::new().forge().manifest(|manifest| {
+            manifest["warnings"] = vec![warning.clone(); number].into();
+            manifest["warnings_total"] = json!(total);
+        });
+        let inspection = look_into(&forge.end()).unwrap();
+        (inspection.warnings.len(), inspection.warnings_total)
+    };
+    assert_eq!(listed(10_000, Some(10_501)), (10_000, 10_501));
+    assert_eq!(listed(10_000, None), (10_000, 10_000), "of an older backup");
+    assert_eq!(listed(10_501, Some(3)), (10_000, 10_501), "what is there counts");
+}
+
+#[test]
 fn contents_are_passed_over_and_not_read() {
     // The large content is a hole in a sparse file, so that the test costs no disk; reading it would take seconds.
     let folder = tempdir().unwrap();

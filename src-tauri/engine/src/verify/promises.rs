@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::FindingCode;
 use super::findings::Findings;
 use super::inventory::Inventory;
-use super::{FindingCode, MAX_FINDINGS};
 use crate::archive::manifest;
 use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
 use crate::archive::tables::{Fingerprint, fingerprint};
-use crate::warning::{Warning, WarningCode};
+use crate::listed::{Listed, Told};
+use crate::warning::WarningCode;
 
-/// How many missing contents are kept in words: no more findings are listed.
-const MAX_REASONS: usize = MAX_FINDINGS;
 /// The reason where none is given.
 pub(super) const NOT_HELD: &str = "the archive does not hold this content";
 
@@ -41,9 +40,8 @@ pub(super) struct HeldAgainst<'a> {
     inventory: &'a Inventory,
     announced: Vec<bool>,
     promises: Promises,
-    /// Contents that the backup never held: the first of them, and how many.
-    lacking: Vec<Lacking>,
-    lacking_total: u64,
+    /// Contents that the backup never held.
+    lacking: Listed<Lacking>,
     findings: &'a mut Findings,
 }
 
@@ -52,12 +50,18 @@ struct Lacking {
     reason: String,
 }
 
+impl Told for Lacking {
+    fn bytes(&self) -> usize {
+        self.file_id.len() + self.reason.len()
+    }
+}
+
 impl<'a> HeldAgainst<'a> {
     /// Nothing is known yet of the manifest.
     pub(super) fn new(inventory: &'a Inventory, findings: &'a mut Findings) -> Self {
         let announced = vec![false; inventory.count() as usize];
         let promises = Promises::default();
-        Self { inventory, announced, promises, lacking: Vec::new(), lacking_total: 0, findings }
+        Self { inventory, announced, promises, lacking: Listed::default(), findings }
     }
 
     /// All of the manifest has been read, and `facts` are the rest of it. Returns the promises, and the numbers of the
@@ -75,13 +79,13 @@ impl<'a> HeldAgainst<'a> {
 
     /// Warns of contents that the backup never held, or not whole; the manifest's warnings have the titles.
     fn tell_of_missing(&mut self, facts: &ManifestFacts) {
-        let told = |warning: &'_ Warning| Some((warning.file_id.clone()?, warning.title.clone()?));
-        let titles: HashMap<String, String> = facts.warnings.iter().filter_map(told).collect();
-        for Lacking { file_id, reason } in &self.lacking {
-            let title = titles.get(file_id).map(String::as_str);
+        let titled = facts.warnings.iter().filter_map(|told| Some((told.file_id.as_deref()?, told.title.as_deref()?)));
+        let titles: HashMap<&str, &str> = titled.collect();
+        for Lacking { file_id, reason } in self.lacking.list() {
+            let title = titles.get(file_id.as_str()).copied();
             self.findings.warning(FindingCode::ContentMissing, file_id, title, reason);
         }
-        self.findings.count_warnings(self.lacking_total - self.lacking.len() as u64);
+        self.findings.count_warnings(self.lacking.unlisted());
         for changed in facts.warnings.iter().filter(|told| told.code == WarningCode::Changed) {
             let file_id = changed.file_id.as_deref().unwrap_or_default();
             if !self.promises.explain(file_id) {
@@ -125,10 +129,9 @@ impl ManifestVisitor for HeldAgainst<'_> {
         if missing.never_was() {
             return;
         }
-        self.lacking_total += 1;
-        if self.lacking.len() < MAX_REASONS {
+        self.lacking.note(|| {
             let reason = missing.reason.text().map_or_else(|| NOT_HELD.to_owned(), shortened);
-            self.lacking.push(Lacking { file_id: shortened(&missing.file_id.0), reason });
-        }
+            Lacking { file_id: shortened(&missing.file_id.0), reason }
+        });
     }
 }

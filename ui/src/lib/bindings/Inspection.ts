@@ -74,6 +74,10 @@ contents_missing: number,
  */
 largest: Array<LargeDocument>, 
 /**
- * The warnings that were stored with the backup.
+ * The warnings that were stored with the backup; the first of them.
  */
-warnings: Array<Warning>, };
+warnings: Array<Warning>, 
+/**
+ * How many warnings there were in all.
+ */
+warnings_total: number, };
