@@ -8,8 +8,9 @@ use serde_json::json;
 
 use crate::bench::{Bench, Start, Window, until};
 use crate::browsing;
+use crate::dialog::choose_in_dialog;
 use crate::remote::{self, Agent, PASSWORD};
-use crate::webdriver::key;
+use crate::webdriver::key as keys;
 
 /// Where the server of the pictures lies: its path is in them.
 const FOLDER: &str = "/tmp/harbour";
@@ -114,7 +115,7 @@ fn pictures_of_a_server() {
 fn pictures_of_backups() {
     for (theme, language, ending) in LOOKS {
         let Some(bench) = Bench::at(FOLDER, "64M") else { return };
-        bench.back_up("first");
+        let (archive, key) = bench.back_up("first");
         let window = browsing::open(&bench, json!({ "theme": theme, "language": language }), "first");
         window.fill("search", "预算");
         until("something is found", || browsing::row(&window, 1));
@@ -130,10 +131,16 @@ fn pictures_of_backups() {
         window.asks("document.querySelector('aside').scrollTop = 0");
         take(&window, "contents", ending);
         window.asks("document.querySelector('[data-testid=tree]').focus()");
-        window.press(&[key::ENTER]);
+        window.press(&[keys::ENTER]);
         window.wait_for("preview-frame");
         take(&window, "preview", ending);
         window.click("close-preview");
+        let saved = bench.folder().join("saved");
+        fs::create_dir(&saved).unwrap();
+        window.click("save");
+        choose_in_dialog(&window, &saved);
+        window.wait_for("saved");
+        take(&window, "saved", ending);
         window.click("tab-overview");
         window.wait_for("metadata-table");
         take(&window, "overview", ending);
@@ -156,6 +163,12 @@ fn pictures_of_backups() {
         window.click("close-backup");
         window.wait_for("backup-opener");
         take(&window, "opener", ending);
+        let bytes = fs::read(&archive).unwrap();
+        fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
+        browsing::open_archive(&window, &archive, Some(&key));
+        window.click("check-damaged");
+        window.wait_for("verdict");
+        take(&window, "damaged", ending);
     }
 }
 

@@ -67,8 +67,11 @@ pub(crate) struct OpenedBackup {
     revisions: u64,
     /// The server's own files that are in it.
     server_files: Vec<&'static str>,
-    /// The warnings that were stored with it.
+    /// The warnings that were stored with it; the first of them.
     warnings: Vec<Warning>,
+    /// How many there were in all.
+    #[ts(type = "number")]
+    warnings_total: u64,
     /// What is wrong with the archive and was allowed, in English.
     flaws: Vec<String>,
     /// Whether it was opened in spite of damage.
@@ -192,6 +195,7 @@ fn told(archive: &Archive, list: ListState) -> OpenedBackup {
         revisions: tree.revisions_count() as u64,
         server_files: archive.server_files().collect(),
         warnings: archive.warnings().to_vec(),
+        warnings_total: archive.warnings_total(),
         flaws: archive.flaws().to_vec(),
         keeps_damaged: archive.on_damage() == OnDamage::Keep,
         list,

@@ -37,6 +37,7 @@ export const opened: OpenedBackup = {
   revisions: 1400,
   server_files: ["server/app.db", "server/config.toml"],
   warnings: samples.warnings,
+  warnings_total: samples.warnings.length,
   flaws: [],
   keeps_damaged: false,
   list: { epoch: 0, rows: 3, at: null },

@@ -22,7 +22,11 @@ fn document(id: &str, folder: &str) -> Value {
 }
 
 fn changes(old: &Archive, new: &Archive) -> Vec<ObjectChange> {
-    diff(Side::Archive(old), Side::Archive(new), &Job::silent()).unwrap().changes().collect()
+    let differences = diff(Side::Archive(old), Side::Archive(new), &Job::silent()).unwrap();
+    let changes: Vec<_> = differences.changes().collect();
+    let by_number: Vec<_> = (0..).map_while(|number| differences.change(number)).collect();
+    assert_eq!(changes, by_number);
+    changes
 }
 
 #[test]

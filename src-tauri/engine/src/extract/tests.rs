@@ -104,6 +104,26 @@ fn a_folder_comes_out_under_its_name_and_every_revision_if_wanted() {
 }
 
 #[test]
+fn of_rows_that_share_an_id_the_one_that_was_picked_comes_out() {
+    let (_folder, output) = place();
+    let mut server = SmallServer::new();
+    let mut twin = server.documents[0].clone();
+    twin["title"] = json!("Twin");
+    server.documents.as_array_mut().unwrap().push(twin);
+    let archive = opened(&server.whole(), OnDamage::Refuse);
+    let twin = archive.tree().documents().find(|document| document.title() == "Twin").unwrap();
+    let wanted = Wanted { picked: vec![Picked::Document(twin.index())], ..Wanted::default() };
+    extract(&archive, &wanted, &output, &Job::silent()).unwrap();
+    assert_eq!(names(&output), ["Twin"]);
+    let inner = archive.tree().folders().find(|folder| folder.name() == "内").unwrap();
+    let wanted = Wanted { picked: vec![Picked::Folder(inner.index()), Picked::WithoutFolder], ..Wanted::default() };
+    let output = output.with_file_name("folders");
+    extract(&archive, &wanted, &output, &Job::silent()).unwrap();
+    let found = names(&output);
+    assert!(found.contains(&"内/".to_owned()) && found.contains(&"Without a folder/".to_owned()), "{found:?}");
+}
+
+#[test]
 fn what_is_there_stops_everything_or_is_kept_or_is_replaced() {
     let (_folder, output) = place();
     let forge = SmallServer::new().whole();

@@ -122,9 +122,14 @@ impl Archive {
         self.facts.server_name.as_deref()
     }
 
-    /// The warnings that were stored with the backup.
+    /// The warnings that were stored with the backup; the first of them.
     pub fn warnings(&self) -> &[Warning] {
         &self.facts.warnings
+    }
+
+    /// How many warnings there were in all.
+    pub fn warnings_total(&self) -> u64 {
+        self.facts.warnings_total
     }
 
     /// What was said to do with damage.

@@ -74,9 +74,13 @@ revisions: number,
  */
 server_files: Array<string>, 
 /**
- * The warnings that were stored with it.
+ * The warnings that were stored with it; the first of them.
  */
 warnings: Array<Warning>, 
+/**
+ * How many there were in all.
+ */
+warnings_total: number, 
 /**
  * What is wrong with the archive and was allowed, in English.
  */
