@@ -75,6 +75,20 @@ describe("a backup that is looked into", () => {
     expect(last("open_backup")).toMatchObject({ keepDamaged: true });
   });
 
+  test("that is opened once more and has become unreadable meanwhile is not shown any longer", async () => {
+    let times = 0;
+    const { user } = await opened({
+      open_backup: () => {
+        times += 1;
+        if (times > 1) throw { code: "wrong_key", message: "", advice: null, params: { archive: ARCHIVE, key: "/k" } };
+        return backups.opened;
+      },
+    });
+    await user.keyboard("{Control>}o{/Control}");
+    expect(await found("open-failure")).toHaveAttribute("data-code", "wrong_key");
+    expect(absent("tree")).toBeNull();
+  });
+
   test("has its rules in words, its revisions, and what is missing of them", async () => {
     const { user } = await opened();
     await user.dblClick(row("财务"));

@@ -36,7 +36,7 @@ struct Node {
 impl<'d> Changes<'d> {
     /// All that differs, as a flat list.
     pub(super) fn of(differences: &'d Differences<'d>) -> Self {
-        let ranks: Vec<_> = differences.changes().map(|change| change.rank.into()).collect();
+        let ranks: Vec<_> = differences.ranks().map(ChangeRank::from).collect();
         let shown = (0..ranks.len() as u32).collect();
         Self { differences, ranks, shown, tree: None, epoch: 0 }
     }
@@ -99,15 +99,15 @@ impl<'d> Changes<'d> {
         let Some(tree) = &self.tree else {
             let change = self.change(key);
             let path = change.as_ref().map(path_of).unwrap_or_default();
-            let names = names(path);
-            let place = &path[..path.len() - names.last().map_or(0, |last| last.len())];
+            let name = names(path).last().unwrap_or_default();
+            let place = &path[..path.len() - name.len()];
             return ChangeRow {
                 key,
                 depth: 0,
                 open: false,
                 has_below: false,
                 above: None,
-                title: names.last().map(|name| unescaped(name)).unwrap_or_default(),
+                title: unescaped(name),
                 place: Some(place.to_owned()),
                 change: Some(key),
                 rank: self.ranks.get(key as usize).copied(),
@@ -135,7 +135,7 @@ impl<'d> Changes<'d> {
     fn title(&self, key: u32) -> String {
         match &self.tree {
             Some(tree) => tree.nodes[key as usize].name.clone(),
-            None => names(&self.path(key)).last().map(|name| unescaped(name)).unwrap_or_default(),
+            None => unescaped(names(&self.path(key)).last().unwrap_or_default()),
         }
     }
 
@@ -159,7 +159,7 @@ impl Tree {
         let (mut nodes, mut depths): (Vec<Node>, Vec<u32>) = (Vec::new(), Vec::new());
         let mut before: Vec<&str> = Vec::new();
         for (path, number) in &changes {
-            let names = names(path);
+            let names: Vec<_> = names(path).collect();
             let same = names.iter().zip(&before).take_while(|(one, other)| one == other).count();
             // What has the path of the one before it is another one of that name.
             let same = same.min(names.len().saturating_sub(1));
@@ -183,21 +183,23 @@ fn path_of(change: &ObjectChange) -> &str {
 
 /// Titles of one folder stand together, whatever characters they begin with.
 fn by_path(one: &str, other: &str) -> Ordering {
-    names(one).cmp(&names(other))
+    names(one).cmp(names(other))
 }
 
 /// The titles of a path, as they stand in it: a `/` within a title has a `\` before it.
-fn names(path: &str) -> Vec<&str> {
-    let (mut names, mut from, mut is_escaped) = (Vec::new(), 0, false);
-    for (at, character) in path.char_indices() {
-        if character == '/' && !is_escaped {
-            names.push(&path[from..at]);
-            from = at + 1;
-        }
-        is_escaped = character == '\\' && !is_escaped;
-    }
-    names.push(&path[from..]);
-    names
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(path);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut is_escaped = false;
+        let end = text.find(|character| {
+            let is_end = character == '/' && !is_escaped;
+            is_escaped = character == '\\' && !is_escaped;
+            is_end
+        });
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 /// A title of a path as it is.
@@ -224,8 +226,8 @@ mod tests {
 
     #[test]
     fn a_path_is_cut_at_slashes_that_are_not_escaped() {
-        assert_eq!(names(r"a\/b/c\\/d"), [r"a\/b", r"c\\", "d"]);
-        assert_eq!(names(""), [""]);
+        assert!(names(r"a\/b/c\\/d").eq([r"a\/b", r"c\\", "d"]));
+        assert!(names("").eq([""]));
         assert_eq!(unescaped(r"a\/b\\"), r"a/b\");
     }
 }

@@ -245,6 +245,11 @@ impl<'a> Differences<'a> {
         self.found.iter().map(|found| found.told(&self.rights))
     }
 
+    /// What matters most of each of the [`changes`](Self::changes), without telling them.
+    pub fn ranks(&self) -> impl ExactSizeIterator<Item = Rank> + '_ {
+        self.found.iter().map(Found::rank_or_status)
+    }
+
     /// The change of that number in [`changes`](Self::changes).
     pub fn change(&self, number: usize) -> Option<ObjectChange> {
         self.found.get(number).map(|found| found.told(&self.rights))

@@ -82,6 +82,8 @@ export class Backups {
       this.archive = opened.archive_path;
       this.key = opened.key_path;
     } catch (thrown) {
+      // What was open is closed already.
+      this.#forgetContents();
       this.failure = asFailure(thrown);
     } finally {
       this.opening = false;

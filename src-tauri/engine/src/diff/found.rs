@@ -158,10 +158,15 @@ impl<'t> Found<'t> {
         ranks.into_iter().find(|(holds, _)| *holds).map(|(_, rank)| rank)
     }
 
+    /// Its rank; what is kept has one.
+    pub(super) fn rank_or_status(&self) -> Rank {
+        self.rank.unwrap_or(Rank::Status)
+    }
+
     pub(super) fn told(&self, rights: &[Vec<RightChange>]) -> ObjectChange {
         let either = self.new.or(self.old);
         ObjectChange {
-            rank: self.rank.unwrap_or(Rank::Status),
+            rank: self.rank_or_status(),
             kind: if matches!(either, Some(Entry::Document(_))) { ChangedKind::Document } else { ChangedKind::Folder },
             id: either.and_then(|entry| entry.id()).unwrap_or_default().to_owned(),
             old: self.old.map(state),

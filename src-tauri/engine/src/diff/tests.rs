@@ -26,6 +26,7 @@ fn changes(old: &Archive, new: &Archive) -> Vec<ObjectChange> {
     let changes: Vec<_> = differences.changes().collect();
     let by_number: Vec<_> = (0..).map_while(|number| differences.change(number)).collect();
     assert_eq!(changes, by_number);
+    assert!(differences.ranks().eq(changes.iter().map(|change| change.rank)));
     changes
 }
 
