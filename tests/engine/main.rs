@@ -13,6 +13,7 @@ mod documents;
 mod faults;
 mod foreign;
 mod hostile;
+mod into_server;
 mod names;
 mod read_back;
 mod restored;

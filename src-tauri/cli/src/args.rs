@@ -154,13 +154,13 @@ pub(crate) enum Verb {
     /// that something differs is none.
     #[command(after_long_help = examples::help(examples::DIFF))]
     Diff(DiffArgs),
-    /// Put a server back into a new data directory, or its documents
+    /// Put a server back into a new data directory, or documents into a new or a present server
     ///
     /// Database, contents, config.toml, TLS pair and init are written as they were, with their users and passwords; a CFMS
     /// server started there serves every document. The archive is checked first, as with verify. Everything is written into
     /// a private folder in DIR, read back from there and compared, and put in its place only then, the database last: a run
     /// that fails, or is killed, leaves no server behind, and the next run removes what it left. Nothing is ever
-    /// overwritten: a DIR with a server, or with anything else in the way, is refused. An archive's own words are not
+    /// overwritten: a DIR with anything in the way is refused. An archive's own words are not
     /// believed: contents stay below content/, settings of config.toml that lead out of DIR are mended and the original
     /// kept, and both are told.
     ///
@@ -168,6 +168,12 @@ pub(crate) enum Verb {
     /// its database is one of the first servers, or like the one that --like names, and has no users. Columns that it has
     /// no place for are named; where they keep something closed or deleted, or where anyone would be let in whom the
     /// backup's server kept out, nothing is written.
+    ///
+    /// A DIR with a server gets the folders, documents and contents that it does not have: its users, configuration and
+    /// keys are left alone. Contents are written beside and renamed, then one transaction adds all rows; before, the
+    /// database is copied to app.db.before-restore-TIME; after, every content is read back and the database checked. What
+    /// is there already and identical is no conflict, and contents that its disk lost are put back. What differs stops it,
+    /// unless --on-conflict says what to do; on a running server documents are only added.
     #[command(after_long_help = examples::help(examples::RESTORE))]
     Restore(RestoreArgs),
     /// Write a demonstration server to try this program on

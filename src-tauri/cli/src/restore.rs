@@ -1,9 +1,9 @@
 //! `restore`: puts a server back, or documents.
 
-use cfms_backup::restore::{RestoreOptions, RestorePlan, RestoreWay, Restored};
+use cfms_backup::restore::{OnConflict, RestoreOptions, RestorePlan, RestoreWay, Restored};
 use serde::Serialize;
 
-use crate::args::RestoreArgs;
+use crate::args::{OnRestoreConflict, RestoreArgs};
 use crate::create::lossy;
 use crate::exit::Exit;
 use crate::failure::Result;
@@ -26,8 +26,18 @@ struct Document {
     restored: Restored,
 }
 
+#[derive(Serialize)]
+struct Cleaned {
+    removed: u64,
+}
+
 /// Runs the verb.
 pub(crate) fn run(args: &RestoreArgs, output: &Output, signals: &Signals) -> Result<Answer> {
+    if args.clean {
+        let removed = cfms_backup::restore::clean(&args.data_dir)?;
+        output.say(&format!("removed {} of killed restores", show::count(removed, "content", "contents")));
+        return Answer::new(&Cleaned { removed }, Exit::Done);
+    }
     let (progress, job) = Progress::start(output, signals);
     let archive = opened::open(&args.archive, output, &job)?;
     let options = RestoreOptions {
@@ -38,7 +48,12 @@ pub(crate) fn run(args: &RestoreArgs, output: &Output, signals: &Signals) -> Res
         into: args.into.clone(),
         like: args.like.clone(),
         accept_wider_access: args.accept_wider_access,
-        ..RestoreOptions::default()
+        on_conflict: match args.on_conflict {
+            OnRestoreConflict::Stop => OnConflict::Stop,
+            OnRestoreConflict::Keep => OnConflict::Keep,
+            OnRestoreConflict::Replace => OnConflict::Replace,
+            OnRestoreConflict::Copy => OnConflict::Copy,
+        },
     };
     let mut restored = cfms_backup::restore(&archive, &args.data_dir, &options, &job)?;
     // The bar goes before anything is said.
@@ -52,7 +67,11 @@ pub(crate) fn run(args: &RestoreArgs, output: &Output, signals: &Signals) -> Res
 
 fn text(restored: &Restored, output: &Output) -> String {
     let plan = &restored.plan;
-    let heading = if restored.dry_run {
+    let heading = if restored.nothing_to_do && plan.conflicts_total == 0 {
+        return "nothing to do, everything is there already".to_owned();
+    } else if restored.nothing_to_do {
+        return "nothing was written: what differs stays as it is, and all else is there already".to_owned();
+    } else if restored.dry_run {
         output.paint().bold("nothing was written; this would come back:")
     } else {
         output.paint().green("✓ restored:")
@@ -71,11 +90,22 @@ fn text(restored: &Restored, output: &Output) -> String {
         ),
         ("Contents", format!("{contents}, {}", show::size(plan.content_bytes))),
     ];
+    facts.extend(there_already(plan));
     facts.extend(accounts(plan));
     facts.extend(restored.read_back.map(|count| {
         ("Read back", format!("{} and the database: as they were backed up", show::count(count, "content", "contents")))
     }));
+    facts.extend(restored.set_aside.as_ref().map(|aside| ("Before", show::path(aside))));
     format!("{heading}\n{}", table(&facts))
+}
+
+fn there_already(plan: &RestorePlan) -> Option<(&'static str, String)> {
+    let (documents, folders) = (plan.found_documents, plan.found_folders);
+    (plan.way == RestoreWay::IntoServer).then(|| {
+        let identical = documents.identical + folders.identical;
+        let same = format!("{} identical, {} differ", show::grouped(identical), show::grouped(plan.conflicts_total));
+        ("There already", same)
+    })
 }
 
 fn accounts(plan: &RestorePlan) -> Vec<(&'static str, String)> {

@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, RestoreError, Result};
 use crate::job::Job;
-use crate::server_data::has_server;
+use crate::server_data::{ServerData, has_server};
 use crate::tree::{Archive, OnDamage};
 use crate::verify::verify;
 
+mod adding;
 mod contents;
 mod documents;
+mod into_server;
 mod new_directory;
 mod plan;
 mod staging;
@@ -60,7 +62,7 @@ impl RestoreOptions {
 
 /// Puts `archive` back into `data_dir`, which is made where it is missing.
 ///
-/// A folder without a server gets one: the backup's own where the backup is of the whole server and nothing asks for less,
+/// To a server that is there the backup's documents are added, and nothing else of it is touched. A folder without a server gets one: the backup's own where the backup is of the whole server and nothing asks for less,
 /// else one with the documents alone. With [`OnDamage::Keep`] a damaged archive is put back as far as it goes, and what is
 /// damaged is told.
 ///
@@ -70,15 +72,35 @@ impl RestoreOptions {
 pub fn restore(archive: &Archive, data_dir: &Path, options: &RestoreOptions, job: &Job) -> Result<Restored> {
     let data_dir = &std::path::absolute(data_dir).map_err(|e| Error::io("read", data_dir, e))?;
     let server = has_server(data_dir)?;
-    if let Some(path) = server.filter(|_| options.like.is_some()) {
-        return Err(RestoreError::LikeNeedsNew { path }.into());
+    if let Some(path) = server.as_ref().filter(|_| options.like.is_some()) {
+        return Err(RestoreError::LikeNeedsNew { path: path.clone() }.into());
     }
     if !options.no_verify {
         let verification = verify(archive.path(), Some(archive.key_path()), job)?;
         verification.damage().filter(|_| archive.on_damage() == OnDamage::Refuse).map_or(Ok(()), Err)?;
     }
+    if server.is_some() {
+        return into_server::restore(archive, data_dir, options, job);
+    }
     if options.are_of_documents() || !archive.holds_server() {
         return new_directory::restore(archive, data_dir, options, job);
     }
     whole::restore(archive, data_dir, options, job)
+}
+
+/// Removes what restores into the server in `data_dir` that died left there, and says how many contents of theirs were in
+/// place already.
+///
+/// # Errors
+/// Those of opening the server's data, and of reading its database.
+pub fn clean(data_dir: &Path) -> Result<u64> {
+    let data_dir = &std::path::absolute(data_dir).map_err(|e| Error::io("read", data_dir, e))?;
+    match has_server(data_dir)? {
+        Some(_) => {
+            let data = ServerData::open(data_dir)?;
+            let _lock = data.lock()?;
+            adding::sweep(&data)
+        }
+        None => staging::Staging::sweep(data_dir, "app.db").map(|()| 0),
+    }
 }

@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
-/// `rule_data` as servers write it. What is no JSON stays as it is.
-pub(crate) fn as_servers_write(text: &str) -> String {
+/// What two texts of `rule_data` have in common that an archive has one form for: one meaning, or one text that means
+/// nothing.
+pub(crate) fn meaning(text: &str) -> String {
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(_) => dumped(text),
-        Err(_) => text.to_owned(),
+        Err(_) => format!("text:{text}"),
+        // JSON that is a text, and a text that is no JSON, look alike there.
+        Ok(_) if text.trim_start().starts_with('"') => {
+            format!("text:{}", serde_json::from_str::<String>(text).as_deref().unwrap_or(text))
+        }
+        Ok(_) => format!("json:{}", dumped(text)),
     }
 }
 
@@ -73,14 +78,15 @@ fn push_string(out: &mut String, quoted: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::as_servers_write;
+    use super::{dumped, meaning};
 
     #[test]
     fn a_rule_is_written_as_servers_write_it() {
         let python = r#"{"match": "all", "x": [1, 2.50, null, {}], "\u8d22\u52a1": "\ud83d\ude00 \"\\ \n\u0001 /"}"#;
         let ours = "{\n \"match\": \"all\" ,\"x\":[ 1,2.50,null,{ }],\"财务\":\"😀 \\\"\\\\ \\n\\u0001 \\/\"}";
-        assert_eq!(as_servers_write(ours), python);
-        assert_eq!(as_servers_write(python), python);
-        assert_eq!(as_servers_write("this is no JSON"), "this is no JSON");
+        assert_eq!(dumped(ours), python);
+        assert_eq!(dumped(python), python);
+        assert_eq!(meaning("\"this is no JSON\""), meaning("this is no JSON"));
+        assert_ne!(meaning("\"{}\""), meaning("{}"));
     }
 }

@@ -80,6 +80,9 @@ export const reasons: Record<string, string> = {
   "its content is not the one whose SHA-256 the server recorded; it is stored as it is":
     "内容与服务器记录的 SHA-256 不符；已按现状保存",
   "it has {} bytes, too many for what it should be": "有 {1} 字节，对此类文件而言过大",
+  "rows that were written are not in the database": "已写入的行不在数据库中",
+  "another file, or a link, is there": "该处已有其他文件或链接",
+  "waiting for the server, which has its database locked": "正在等待服务器释放数据库锁",
   "its database would lie outside of its folder, or where something else does":
     "数据库会落在服务器文件夹之外，或与其他文件同处一位置",
   "config.toml names it, and it is not there": "config.toml 指定了它，但它不存在",

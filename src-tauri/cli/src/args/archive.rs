@@ -146,6 +146,9 @@ pub(crate) struct RestoreArgs {
     /// The database of an unused server, whose tables a new data directory gets; for documents of later servers
     #[arg(long, value_name = "EMPTY.db")]
     pub(crate) like: Option<PathBuf>,
+    /// What to do with documents and folders of the server that differ from the backup's
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) on_conflict: OnRestoreConflict,
     /// Restore also where more people would be let in than in the backup
     #[arg(long)]
     pub(crate) accept_wider_access: bool,
@@ -155,6 +158,23 @@ pub(crate) struct RestoreArgs {
     /// Neither check the archive as a whole before, nor read back what was written
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// Only remove what restores that were killed left in DIR, as every restore does; nothing is read from ARCHIVE
+    #[arg(long)]
+    pub(crate) clean: bool,
+}
+
+/// What is done with what a server has already, and otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnRestoreConflict {
+    /// Write nothing at all
+    #[default]
+    Stop,
+    /// Keep what is there
+    Keep,
+    /// Make it as it was in the backup
+    Replace,
+    /// Put the old document beside the present one, with the present one's rules
+    Copy,
 }
 
 /// Which revisions are taken out.

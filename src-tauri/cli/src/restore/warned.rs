@@ -90,6 +90,11 @@ fn warn_of_documents(plan: &RestorePlan, output: &Output) -> u64 {
     };
     count(plan.pointing_nowhere, "of the backup point at documents, folders or contents that are nowhere");
     count(plan.left_out, "of the backup repeat another's id, or have no place in the database, and are left out");
+    if !plan.open_in.is_empty() {
+        let processes: Vec<_> = plan.open_in.iter().map(u32::to_string).collect();
+        let warning = output.paint_warnings().yellow("warning:");
+        output.warn(&format!("{warning} a running server has the database open: process {}", processes.join(", ")));
+    }
     if let Some(obstacle) = &plan.obstacle {
         output.warn(&format!("{} {}", output.paint_warnings().red("this stops it:"), line(&obstacle.message)));
     }
@@ -98,6 +103,7 @@ fn warn_of_documents(plan: &RestorePlan, output: &Output) -> u64 {
         + plan.left_out
         + (dropped.len() + groups.len() + rights.len()) as u64
         + u64::from(plan.obstacle.is_some())
+        + u64::from(!plan.open_in.is_empty())
 }
 
 fn list(output: &Output, what: &str, told: &[String], total: u64) {

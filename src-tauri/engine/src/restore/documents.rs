@@ -34,6 +34,8 @@ pub(super) struct Rehearsed {
     pub(super) plan: RestorePlan,
     /// The rows, what is done with each, and the contents.
     pub(super) incoming: Incoming,
+    /// How they are brought together.
+    pub(super) settings: MergeSettings,
     /// The database as it would be.
     pub(super) snapshot: Snapshot,
 }
@@ -80,7 +82,7 @@ pub(super) fn rehearse(
     let after = after.ok_or_else(|| super::contents::damaged(archive, "it has more text than any server"))?;
     rights::tell_wider_access(&mut plan, archive.tree(), &after, &objects);
     plan.obstacle = obstacle(&plan, options).map(|error| error.report());
-    Ok(Rehearsed { plan, incoming, snapshot })
+    Ok(Rehearsed { plan, incoming, settings, snapshot })
 }
 
 /// What stops it as it is.

@@ -111,7 +111,7 @@ fn carry_out(archive: &Archive, rehearsed: Rehearsed, options: &RestoreOptions, 
     let mut restored = Restored::default();
     if !options.no_verify {
         job.phase(Phase::ReadBack, None, Some(plan.contents))?;
-        let count = incoming.each_written(|place, sha256| read_back(staging.open(place)?, place, &sha256, job))?;
+        let count = incoming.each_written(|_, place, sha256| read_back(staging.open(place)?, place, &sha256, job))?;
         restored.read_back = Some(count);
         job.settle();
     }

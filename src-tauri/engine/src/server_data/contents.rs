@@ -179,7 +179,8 @@ impl Contents {
         folder.or_else(|| real.parent().map(Path::to_path_buf))
     }
 
-    pub(super) fn open_path(&self, path: &str) -> Result<OpenContent, Refusal> {
+    /// Opens what lies at `path`, where a row may say so.
+    pub(crate) fn open_path(&self, path: &str) -> Result<OpenContent, Refusal> {
         self.at(path, |folder, name, _| {
             let mut options = OpenOptions::new();
             options.read(true).follow(FollowSymlinks::No).nonblock(true);

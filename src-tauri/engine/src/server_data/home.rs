@@ -112,6 +112,15 @@ impl Homes {
         }
     }
 
+    /// Places for contents beside the files of a server that is there, whose database is `database`.
+    pub(crate) fn of_present(database: &str) -> Self {
+        let mut homes = Self::default();
+        for own in RESERVED.into_iter().chain([CERTIFICATE.2, KEY.2, database]) {
+            homes.keep_off(own);
+        }
+        homes
+    }
+
     /// That path is another's.
     pub(crate) fn keep_off(&mut self, path: &str) {
         if let Some(path) = plain(path) {
@@ -167,7 +176,7 @@ impl Homes {
 }
 
 /// `path` as plain relative parts, if that is what it is.
-fn plain(path: &str) -> Option<String> {
+pub(crate) fn plain(path: &str) -> Option<String> {
     let path = path.replace('\\', "/");
     let is_of_windows = path.as_bytes().get(1) == Some(&b':');
     if path.starts_with('/') || is_of_windows || path.contains('\0') || path.len() > MAX_PATH {

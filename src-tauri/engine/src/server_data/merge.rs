@@ -147,8 +147,9 @@ fn rowid_of(table: &TargetTable) -> &'static str {
 fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("cfms_rule", 1, flags, |context| {
-        Ok(crate::rule_text::as_servers_write(&text_of(context.get_raw(0))))
+        Ok(crate::rule_text::meaning(&text_of(context.get_raw(0))))
     })?;
+    connection.create_scalar_function("cfms_text", 1, flags, |context| Ok(text_of(context.get_raw(0))))?;
     connection.create_scalar_function("cfms_digest", 1, flags, |context| {
         Ok(Sha256::digest(text_of(context.get_raw(0)).as_bytes()).to_vec())
     })

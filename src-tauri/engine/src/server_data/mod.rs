@@ -38,6 +38,7 @@ mod live;
 mod lock;
 mod merge;
 mod missing;
+mod open_in;
 mod own;
 mod owned;
 mod owner;
@@ -54,6 +55,7 @@ mod source;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod written;
 
 #[cfg(test)]
 pub(crate) use accounts::Membership;
@@ -64,7 +66,7 @@ pub(crate) use content_index::{ContentOwner, ContentRow, Order, Owners, WhichCon
 pub(crate) use contents::{Contents, OpenContent};
 pub use fresh::SERVER_TABLES;
 pub use home::Mended;
-pub(crate) use home::{Home, Homes};
+pub(crate) use home::{Home, Homes, plain};
 pub(crate) use incoming::{Incoming, IncomingRow, Kind as IncomingKind, Placed, Put};
 pub(crate) use lock::SourceLock;
 pub use merge::OnConflict;
@@ -233,6 +235,34 @@ impl ServerData {
     /// Host and port that the server listens on, as it is configured.
     pub(crate) fn listens_on(&self) -> (&str, u16) {
         self.config.listens_on()
+    }
+
+    /// Does `act` with the live database and the rows of `incoming`, in one transaction that nobody else can write in.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseLocked`] where the server holds it too long; what `act` returns. Nothing is written then.
+    pub(crate) fn write<T>(
+        &self,
+        incoming: &Incoming,
+        settings: &MergeSettings,
+        job: &Job,
+        act: impl FnOnce(&Merge<'_>) -> Result<T>,
+    ) -> Result<T> {
+        written::write(&self.database, incoming, settings, job, act)
+    }
+
+    /// The numbers of the processes that have the database open, as far as this user may see that.
+    pub(crate) fn open_in(&self) -> Vec<u32> {
+        open_in::open_in(&self.database)
+    }
+
+    /// The paths of contents that the live database records.
+    pub(crate) fn recorded_paths(&self) -> Result<Vec<String>> {
+        live::read(&self.database, &[self.root()], |connection| {
+            let mut statement = connection.prepare("SELECT path FROM files")?;
+            let paths = statement.query_map([], |row| Ok(rows::text_of(row.get_ref(0)?)))?;
+            paths.collect()
+        })
     }
 
     /// What opens the contents. Those outside the server's folder are opened only below one of `allow_outside`.

@@ -163,6 +163,14 @@ impl RestoredDatabase {
         Ok(at.or(by_id))
     }
 
+    /// Whether everything is in it that was to be written.
+    pub(crate) fn has_all(&self, incoming: &Incoming, settings: &MergeSettings) -> Result<bool> {
+        let merge = Merge::open(&self.connection, incoming, settings, &self.named)?;
+        let has_all = merge.is_all_there()?;
+        merge.close()?;
+        Ok(has_all)
+    }
+
     /// It as it is now, to be read only.
     pub(crate) fn into_snapshot(self, job: &Job) -> Result<Snapshot> {
         self.connection.close().map_err(|(_, error)| sqlite_error(&self.named, error))?;

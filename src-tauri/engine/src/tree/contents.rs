@@ -138,6 +138,12 @@ impl Archive {
         members_of_content(revision.file_id()).find_map(|member| self.promises.of_member(&member))
     }
 
+    /// The SHA-256 that the manifest has for the content of that id.
+    pub(crate) fn promised_of_content(&self, file_id: &str) -> Option<[u8; 32]> {
+        let members = members_of_content(file_id).chain(members_of_other_content(file_id));
+        members.into_iter().find_map(|member| self.promises.of_member(&member))
+    }
+
     /// Whether it is of the whole server.
     pub(crate) fn holds_server(&self) -> bool {
         self.has_server_file("server/app.db")

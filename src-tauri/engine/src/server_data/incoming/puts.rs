@@ -42,7 +42,8 @@ pub(crate) struct Placed {
 /// A content that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeldPut {
-    n: i64,
+    /// Its number.
+    pub(crate) n: i64,
     /// Its id in the backup.
     pub(crate) file_id: String,
     /// Its place in the data directory.
@@ -94,8 +95,8 @@ impl Incoming {
         })
     }
 
-    /// Gives the place and SHA-256 of every content that was written, or lay there already, to `read`.
-    pub(crate) fn each_written(&self, mut read: impl FnMut(&str, [u8; 32]) -> Result<()>) -> Result<u64> {
+    /// Gives the number, the place and the SHA-256 of every content that was written to `read`.
+    pub(crate) fn each_written(&self, mut read: impl FnMut(i64, &str, [u8; 32]) -> Result<()>) -> Result<u64> {
         let (mut last, mut count) = (0, 0);
         loop {
             let next = self.asking(|connection| {
@@ -107,7 +108,7 @@ impl Incoming {
                     .optional()
             })?;
             let Some((n, place, sha256)) = next else { return Ok(count) };
-            read(&place, sha256)?;
+            read(n, &place, sha256)?;
             (last, count) = (n, count + 1);
         }
     }

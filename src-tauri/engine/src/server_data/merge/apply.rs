@@ -278,6 +278,10 @@ impl Merge<'_> {
                 format!("{} = {value}", column.quoted)
             })
             .collect();
+        // No row of the kind came.
+        if sets.is_empty() {
+            return Ok(0);
+        }
         let sql = format!(
             "UPDATE main.{table} SET {} FROM incoming.{table} i JOIN incoming.decided_{table} d ON d.seq = i.incoming_seq
              WHERE d.act = {REPLACE} AND main.{table}.id = d.id",

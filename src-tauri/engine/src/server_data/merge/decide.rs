@@ -17,10 +17,14 @@ pub(super) const COPY: u8 = 3;
 pub(crate) enum FileState {
     /// The server has no row of that id.
     New,
+    /// The server has it, and the same content.
+    Same,
     /// The server has its row, the backup its content, and the server's disk does not.
     Lost,
     /// The server has its row; neither it nor the backup has the content.
     Nowhere,
+    /// The server has another content of that id.
+    Differs,
 }
 
 /// The document that every fresh server has, and its content.
@@ -71,6 +75,34 @@ impl Merge<'_> {
              CREATE INDEX incoming.puts_by ON puts (seq, why);
              DROP TABLE temp.needed"
         ))
+    }
+
+    /// Whether the same would be decided now.
+    pub(crate) fn holds_still(&self) -> Result<bool> {
+        self.decide_in("temp")?;
+        let differing = |table: &str| {
+            format!(
+                "EXISTS (SELECT seq, id, parent, verdict, act FROM temp.{table}
+                         EXCEPT SELECT seq, id, parent, verdict, act FROM incoming.{table})"
+            )
+        };
+        let files = "EXISTS (SELECT 1 FROM incoming.file_states s JOIN incoming.files f ON f.incoming_seq = s.seq
+                 LEFT JOIN main.files m ON m.id = f.id WHERE m.path IS NOT s.present_path)";
+        let changed: bool = self.asking(|connection| {
+            let query =
+                format!("SELECT {} OR {} OR {files}", differing("decided_folders"), differing("decided_documents"));
+            connection.query_row(&query, [], |row| row.get(0))
+        })?;
+        let into_is_there: bool = self.asking(|connection| {
+            connection.query_row(
+                "SELECT NOT EXISTS (SELECT 1 FROM incoming.settings WHERE into_id IS NOT NULL
+                     AND into_id NOT IN (SELECT id FROM main.folders))",
+                [],
+                |row| row.get(0),
+            )
+        })?;
+        self.run("DROP TABLE temp.decided_folders; DROP TABLE temp.decided_documents")?;
+        Ok(!changed && into_is_there)
     }
 
     fn decide_in(&self, schema: &str) -> Result<()> {
@@ -176,7 +208,7 @@ impl Merge<'_> {
             .columns(kind)
             .iter()
             .filter(is_compared)
-            .map(|column| (column.name.clone(), format!("{} IS m.{}", self.given(column), column.quoted)))
+            .map(|column| (column.name.clone(), self.is_same(column)))
             .collect();
         comparisons.push((parent.to_owned(), format!("({}) IS m.{parent}", self.parent(kind))));
         if kind == Kind::Folders {
@@ -186,6 +218,13 @@ impl Merge<'_> {
             comparisons.push(("revisions".to_owned(), self.folded(Kind::Revisions)));
         }
         comparisons
+    }
+
+    /// Holds where the row `m` has in a column what the row `i` gives it. What is no UTF-8 an archive has with its unreadable
+    /// bytes replaced.
+    fn is_same(&self, column: &TargetColumn) -> String {
+        let (given, quoted) = (self.given(column), &column.quoted);
+        format!("{given} IS m.{quoted} OR (typeof(m.{quoted}) = 'text' AND {given} IS cfms_text(m.{quoted}))")
     }
 
     /// The value that the row `i` gives to a column.
@@ -221,8 +260,10 @@ impl FileState {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::New => "new",
+            Self::Same => "same",
             Self::Lost => "lost",
             Self::Nowhere => "nowhere",
+            Self::Differs => "differs",
         }
     }
 }

@@ -198,4 +198,19 @@ impl Merge<'_> {
         // A table that is not there holds no names.
         (names("SELECT group_name FROM main.user_groups").unwrap_or_default(), names(rights).unwrap_or_default())
     }
+
+    /// Whether every object that was to be written is in the server's database.
+    pub(crate) fn is_all_there(&self) -> Result<bool> {
+        let lacking = |kind: Kind| {
+            format!(
+                "EXISTS (SELECT 1 FROM incoming.decided_{table} d WHERE d.act <> {NOTHING}
+                     AND NOT EXISTS (SELECT 1 FROM main.{table} m WHERE m.id = coalesce(d.new_id, d.id)))",
+                table = kind.table()
+            )
+        };
+        let files = "EXISTS (SELECT 1 FROM incoming.puts p WHERE NOT EXISTS
+             (SELECT 1 FROM main.files m WHERE m.id = p.id AND m.path IS p.path))";
+        let query = format!("SELECT NOT ({} OR {} OR {files})", lacking(Kind::Folders), lacking(Kind::Documents));
+        self.asking(|connection| connection.query_row(&query, [], |row| row.get(0)))
+    }
 }
