@@ -30,7 +30,7 @@ pub(crate) use build::TreeBuilder;
 pub(crate) use compared::ComparedRights;
 pub use contents::{Check, Holding, Proof};
 pub use live::LiveServer;
-pub(crate) use live::tree_of;
+pub(crate) use live::rights_of;
 pub use open::{Archive, OnDamage};
 pub use paths::Entry;
 pub(crate) use paths::{WITHOUT_FOLDER, parts};

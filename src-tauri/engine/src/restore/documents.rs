@@ -15,9 +15,9 @@ use crate::error::{Error, RestoreError, Result};
 use crate::hex;
 use crate::job::{Job, Phase};
 use crate::server_data::{
-    Incoming, IncomingKind, IncomingRow, Merge, MergeSettings, RestoredDatabase, Snapshot, UnitCounts,
+    Incoming, IncomingKind, IncomingRow, Merge, MergeSettings, OpenContent, RestoredDatabase, UnitCounts,
 };
-use crate::tree::{Archive, parts, tree_of};
+use crate::tree::{Archive, parts, rights_of};
 
 mod load;
 pub(super) mod places;
@@ -36,8 +36,8 @@ pub(super) struct Rehearsed {
     pub(super) incoming: Incoming,
     /// How they are brought together.
     pub(super) settings: MergeSettings,
-    /// The database as it would be.
-    pub(super) snapshot: Snapshot,
+    /// The database as it would be: the bytes of a file without a name.
+    pub(super) database: OpenContent,
 }
 
 /// Rehearses what `plan` has begun to tell, on `database`.
@@ -69,6 +69,7 @@ pub(super) fn rehearse(
         Ok((written_objects(merge)?, merge.names_known()))
     })?;
     job.settle();
+    incoming.release_memory()?;
     tell_dropped(&mut plan, &incoming);
     rights::tell_unknown_names(&mut plan, archive.tree(), &objects, &names);
     let soundness = database.soundness()?;
@@ -78,11 +79,11 @@ pub(super) fn rehearse(
         plan.has_no_users = plan.accounts.is_empty();
     }
     let snapshot = database.into_snapshot(job)?;
-    let after = tree_of(Path::new(&plan.database), &snapshot, job)?;
+    let after = rights_of(Path::new(&plan.database), &snapshot, job)?;
     let after = after.ok_or_else(|| super::contents::damaged(archive, "it has more text than any server"))?;
     rights::tell_wider_access(&mut plan, archive.tree(), &after, &objects);
     plan.obstacle = obstacle(&plan, options).map(|error| error.report());
-    Ok(Rehearsed { plan, incoming, settings, snapshot })
+    Ok(Rehearsed { plan, incoming, settings, database: snapshot.open_bytes()? })
 }
 
 /// What stops it as it is.

@@ -71,7 +71,7 @@ fn rehearse(archive: &Archive, data: &ServerData, options: &RestoreOptions, job:
     let mut disk = ServerDisk { homes, contents: data.contents(&[])?, top };
     let mut rehearsed = documents::rehearse(archive, database, &mut disk, plan, options, job)?;
     let plan = &mut rehearsed.plan;
-    plan.needed_bytes = 2 * rehearsed.snapshot.size() + plan.content_bytes;
+    plan.needed_bytes = 2 * rehearsed.database.size + plan.content_bytes;
     plan.free_bytes = volume::free_bytes(data.root());
     plan.obstacle = stopped_by(plan, data, options).map(|error| error.report());
     Ok(rehearsed)
@@ -94,8 +94,8 @@ fn carry_out(
     options: &RestoreOptions,
     job: &Job,
 ) -> Result<Restored> {
-    let Rehearsed { mut plan, incoming, settings, snapshot } = rehearsed;
-    drop(snapshot);
+    let Rehearsed { mut plan, incoming, settings, database } = rehearsed;
+    drop(database);
     let adding = Adding::begin(data.root())?;
     job.phase(Phase::Extract, Some(plan.content_bytes), Some(plan.contents))?;
     incoming.write_puts(|put| {

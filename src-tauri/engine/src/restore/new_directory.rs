@@ -44,7 +44,7 @@ pub(super) fn restore(archive: &Archive, data_dir: &Path, options: &RestoreOptio
     };
     let mut rehearsed = documents::rehearse(archive, database, &mut NewDisk { homes }, plan, options, job)?;
     let plan = &mut rehearsed.plan;
-    plan.needed_bytes = rehearsed.snapshot.size() + plan.content_bytes;
+    plan.needed_bytes = rehearsed.database.size + plan.content_bytes;
     plan.free_bytes = volume::nearest_existing(data_dir).and_then(|nearest| volume::free_bytes(&nearest));
     if options.dry_run {
         return Ok(Restored { plan: rehearsed.plan, dry_run: true, ..Restored::default() });
@@ -76,7 +76,7 @@ pub(super) fn must_be_free(data_dir: &Path, place: &str) -> Result<()> {
 }
 
 fn carry_out(archive: &Archive, rehearsed: Rehearsed, options: &RestoreOptions, job: &Job) -> Result<Restored> {
-    let Rehearsed { mut plan, incoming, snapshot, .. } = rehearsed;
+    let Rehearsed { mut plan, incoming, database, .. } = rehearsed;
     let data_dir = plan.data_dir.clone();
     let mut staging = Staging::begin(&data_dir)?;
     // A server that starts without it deletes its database.
@@ -95,7 +95,7 @@ fn carry_out(archive: &Archive, rehearsed: Rehearsed, options: &RestoreOptions, 
         Ok(written)
     })?;
     job.settle();
-    let mut bytes = snapshot.open_bytes()?.file;
+    let mut bytes = database.file;
     let mut file = staging.create(&plan.database)?;
     let failed = |e| Error::io("write", data_dir.join(&plan.database), e);
     let mut piece = vec![0; PIECE];

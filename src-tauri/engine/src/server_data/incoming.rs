@@ -60,7 +60,7 @@ impl Incoming {
             let connection = open_connection(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             // Nobody else has it, and after a crash nobody wants it.
             connection
-                .execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192")?;
+                .execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096")?;
             for table in tables.present() {
                 connection.execute_batch(&table.create())?;
             }
@@ -127,6 +127,11 @@ impl Incoming {
         }
         sql += "COMMIT";
         self.connection.execute_batch(&sql).map_err(|e| self.failed(e))
+    }
+
+    /// Gives back the memory that SQLite keeps for what it may need again.
+    pub(crate) fn release_memory(&self) -> Result<()> {
+        self.asking(|connection| connection.execute_batch("PRAGMA shrink_memory"))
     }
 
     /// The columns that rows carry and the target lacks, by table and name; the first of them.

@@ -87,7 +87,7 @@ impl<'m> Merge<'m> {
             // Servers do not enforce what their rows point at, and their rows do not always hold it. Temporary tables are on
             // the disk: there may be millions of rows.
             connection.execute_batch(
-                "PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE; PRAGMA incoming.cache_size = -8192;
+                "PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE; PRAGMA incoming.cache_size = -4096;
                  PRAGMA incoming.synchronous = OFF; PRAGMA incoming.journal_mode = MEMORY",
             )?;
             add_functions(connection)

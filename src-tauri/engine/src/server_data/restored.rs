@@ -123,7 +123,7 @@ impl RestoredDatabase {
         decide: impl FnOnce(&Merge<'_>) -> Result<T>,
     ) -> Result<T> {
         // After a crash nobody wants it.
-        self.asking(|connection| connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -8192"))?;
+        self.asking(|connection| connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -4096"))?;
         let merge = Merge::open(&self.connection, incoming, settings, &self.named)?;
         let decided = decide(&merge)?;
         self.asking(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;

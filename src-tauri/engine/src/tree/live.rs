@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::open::sha256_of;
+use super::rows::{ObjectRow, ObjectTaker, RevisionRow, RuleRow};
 use super::{Objects, Revision, Tree, TreeBuilder};
 use crate::archive::bounded_json::JsonError;
 use crate::archive::json_rows::{RowReader, rows_into};
@@ -100,29 +101,45 @@ impl LiveServer {
 const NO_ROW: &str = "the database has no row for it";
 
 fn read_tree(database: &Path, snapshot: &Snapshot, contents: &Contents, job: &Job) -> Result<Option<Tree>> {
-    read_tree_with(database, snapshot, |row| contents.size_of(row).ok(), job)
-}
-
-/// What the database `snapshot` holds; nothing is known of its contents. `None` if its texts are more than any server has.
-pub(crate) fn tree_of(database: &Path, snapshot: &Snapshot, job: &Job) -> Result<Option<Tree>> {
-    read_tree_with(database, snapshot, |_| None, job)
-}
-
-fn read_tree_with(
-    database: &Path,
-    snapshot: &Snapshot,
-    size_of: impl Fn(&ContentRow) -> Option<u64>,
-    job: &Job,
-) -> Result<Option<Tree>> {
     let mut builder = TreeBuilder::default();
     snapshot.for_each_content(WhichContents::OfDocuments, Order::AsStored, &mut |row: ContentRow| {
-        builder.file(&row.id, sha256_of(row.sha256.as_deref()), size_of(&row));
+        builder.file(&row.id, sha256_of(row.sha256.as_deref()), contents.size_of(&row).ok());
         job.item(None);
         job.advance(0)
     })?;
     through_json(database, job, &mut Objects(builder.folders()), |out| snapshot.write_folders(out, job))?;
     through_json(database, job, &mut Objects(builder.documents()), |out| snapshot.write_documents(out, job))?;
     Ok(builder.finish())
+}
+
+/// Where the folders and documents of the database `snapshot` lie and who may do what with them, without titles, revisions
+/// and contents. `None` if its texts are more than any server has.
+pub(crate) fn rights_of(database: &Path, snapshot: &Snapshot, job: &Job) -> Result<Option<Tree>> {
+    let mut builder = TreeBuilder::default();
+    let mut folders = RightsAlone(builder.folders());
+    through_json(database, job, &mut Objects(&mut folders), |out| snapshot.write_folders(out, job))?;
+    let mut documents = RightsAlone(builder.documents());
+    through_json(database, job, &mut Objects(&mut documents), |out| snapshot.write_documents(out, job))?;
+    Ok(builder.finish())
+}
+
+/// Passes on what decides who may do what.
+struct RightsAlone<'t, T>(&'t mut T);
+
+impl<T: ObjectTaker> ObjectTaker for RightsAlone<'_, T> {
+    fn rule(&mut self, rule: RuleRow) {
+        self.0.rule(rule);
+    }
+
+    fn revision(&mut self, _: RevisionRow) {}
+
+    fn object(&mut self, mut object: ObjectRow) {
+        // The root is known by its name.
+        if object.title != "/" {
+            object.title.clear();
+        }
+        self.0.object(object);
+    }
 }
 
 fn too_much_text(data: &ServerData) -> Error {
