@@ -1,6 +1,7 @@
 """JSON compared without losing anything: number texts, the order of keys and double keys count."""
 
 import json
+import re
 
 
 class Number(str):
@@ -15,6 +16,12 @@ def parse(text):
     """The value of a JSON text: objects as tuples of pairs, numbers as their texts. ValueError for what is no JSON."""
     return json.loads(text, object_pairs_hook=lambda pairs: ("object", tuple(pairs)), parse_float=Number,
                       parse_int=Number, parse_constant=_constant)
+
+
+def longest_number(text):
+    """How many characters the longest number outside the strings of a JSON text has."""
+    outside = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text, flags=re.DOTALL)
+    return max((len(number) for number in re.findall(r"-?[0-9][0-9.eE+-]*", outside)), default=0)
 
 
 def depth(text):
@@ -55,7 +62,7 @@ def rule_value(cell):
         parsed = parse(cell)
     except (ValueError, RecursionError):
         return cell
-    return parsed if depth(cell) <= 100 else cell
+    return parsed if depth(cell) <= 100 and longest_number(cell) <= 512 else cell
 
 
 def same(a, b):

@@ -176,15 +176,12 @@ pub fn create(source: &ServerData, destination: &Destination, options: &Options,
 
     job.phase(Phase::Snapshot, std::fs::metadata(source.database()).map(|found| found.len()).ok(), None)?;
     let copy = source.copy_database(options.server_stopped, &outputs(destination), job)?;
-    let check = match options.scope {
-        Scope::WholeServer => Some(SoundnessCheck::begin(&copy, job)?),
-        Scope::DocumentsOnly => None,
-    };
+    let check = SoundnessCheck::begin(&copy, options.scope == Scope::WholeServer, job)?;
     let mut snapshot = Snapshot::of(copy, job)?;
     job.settle();
     let contents = Contents::of(source, &mut snapshot, options)?;
     let mut members = Members::prepare(source, &snapshot, contents, options, created_at, job)?;
-    let damage = check.map(SoundnessCheck::finish).transpose()?.flatten();
+    let damage = check.finish()?;
     let expected = archive_size(members.footprint());
     check_space(destination, expected, same_disk)?;
     plan(&snapshot, expected, options, job);

@@ -243,7 +243,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// The archive's metadata announces a version that is not known.
-    #[error("{} has version {version:?}; this program reads version \"1.0\"", .archive.display())]
+    #[error("{} has version {version:?}; this program reads version \"1.0\", with manifests of \"cfms-backup/1\"", .archive.display())]
     UnsupportedVersion {
         /// The archive.
         archive: PathBuf,

@@ -281,6 +281,10 @@ fn check_digest(key: &KeyFile, size: u64, sha256: &str, findings: &mut Findings)
         let reason = format!("the file has {size} bytes; the key file says {announced}");
         findings.damage(FindingCode::Digest, None, &reason);
     }
+    if key.has_damaged_digest {
+        findings.damage(FindingCode::Digest, None, "the key file's archive_sha256 is no SHA-256");
+        return true;
+    }
     let Some(announced) = &key.facts.archive_sha256 else { return false };
     if announced != sha256 {
         findings.damage(FindingCode::Digest, None, "the file's SHA-256 is not the one in the key file");

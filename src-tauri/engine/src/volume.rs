@@ -31,7 +31,7 @@ pub(crate) fn mount_of(path: &Path) -> Option<Mount> {
 
 /// Whether a file system of that type is another machine's, so that locks on it may not reach everybody.
 pub(crate) fn is_network(filesystem: &str) -> bool {
-    const NETWORK: [&str; 26] = [
+    const NETWORK: [&str; 21] = [
         "9p",
         "acfs",
         "afs",
@@ -40,12 +40,7 @@ pub(crate) fn is_network(filesystem: &str) -> bool {
         "cifs",
         "coda",
         "davfs",
-        "fuse.cephfs",
-        "fuse.davfs2",
-        "fuse.glusterfs",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "fuse.rclone",
+        "fuse",
         "glusterfs",
         "gpfs",
         "lustre",
@@ -59,7 +54,27 @@ pub(crate) fn is_network(filesystem: &str) -> bool {
         "virtiofs",
         "vboxsf",
     ];
-    NETWORK.contains(&filesystem)
+    /// Programs that show a file system of this machine in another way. Of the others most reach over the network: those of
+    /// desktops for shares above all.
+    const LOCAL_PROGRAMS: [&str; 13] = [
+        "bindfs",
+        "cryfs",
+        "dwarfs",
+        "encfs",
+        "exfat",
+        "fuse-overlayfs",
+        "gocryptfs",
+        "mergerfs",
+        "ntfs",
+        "ntfs-3g",
+        "squashfuse",
+        "unionfs",
+        "zfs",
+    ];
+    match filesystem.strip_prefix("fuse.") {
+        Some(program) => !LOCAL_PROGRAMS.contains(&program),
+        None => NETWORK.contains(&filesystem),
+    }
 }
 
 /// The mount point of `/etc/fstab` below which `path` lies, if nothing is mounted there now.
@@ -259,11 +274,27 @@ mod tests {
 
     #[test]
     fn network_file_systems_are_known_by_their_types() {
-        for filesystem in ["nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "fuse.glusterfs"]
-        {
+        for filesystem in [
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "smbfs",
+            "fuse.sshfs",
+            "9p",
+            "afs",
+            "ceph",
+            "fuse.glusterfs",
+            "fuse",
+            "fuse.gvfsd-fuse",
+            "fuse.kio-fuse",
+            "fuse.smbnetfs",
+            "fuse.vmhgfs-fuse",
+            "fuse.tomorrows",
+        ] {
             assert!(is_network(filesystem), "{filesystem}");
         }
-        for filesystem in ["ext4", "xfs", "btrfs", "overlay", "tmpfs", "fuseblk", "zfs", "vfat"] {
+        for filesystem in ["ext4", "xfs", "btrfs", "overlay", "tmpfs", "fuseblk", "fuse.mergerfs", "zfs", "vfat"] {
             assert!(!is_network(filesystem), "{filesystem}");
         }
     }

@@ -184,7 +184,7 @@ export const errors: ErrorTexts = {
       `Give it to the user that the agent runs as, and to nobody else (${mono("chown")}, ${mono("chmod go-w")}), or choose another folder.`,
   },
   unsupported_version: {
-    title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”`,
+    title: (p) => `${path(p.archive)} has version “${text(p.version)}”; this program reads version “1.0”, with manifests of “cfms-backup/1”`,
     advice: () => "Use a newer release of this program.",
   },
   not_in_backup: {

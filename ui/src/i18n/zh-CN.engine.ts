@@ -208,7 +208,7 @@ export const errors: ErrorTexts = {
       `请将其所有者改为运行备份代理的用户，并取消其他用户的写权限（${mono("chown")}、${mono("chmod go-w")}），或选择其他文件夹。`,
   },
   unsupported_version: {
-    title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”`,
+    title: (p) => `${path(p.archive)} 的版本为“${text(p.version)}”；本程序只能读取版本“1.0”及清单格式“cfms-backup/1”`,
     advice: () => "请使用本程序的更新版本。",
   },
   not_in_backup: {

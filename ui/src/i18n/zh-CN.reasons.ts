@@ -30,6 +30,7 @@ export const reasons: Record<string, string> = {
   "row numbers in the table {} (its columns take all names for them)": "数据表 {1} 的行号（其列占用了行号的全部名称）",
   "one of its texts is larger than 16 MiB, which no server writes": "其中有一个文本大于 16 MiB，服务器不会写入这样的文本",
   "the table {} has no end": "数据表 {1} 没有尽头（其数据页循环引用）",
+  "an index of the table {} has other entries than its rows": "数据表 {1} 的一个索引与其行不一致",
   "the table {} has {} rows, and an index of it {}": "数据表 {1} 有 {2} 行，而其一个索引有 {3} 项",
   "it lies outside the server's folder, whose owner may not read it; name the database file itself":
     "它位于服务器文件夹之外，而该文件夹的所有者无权读取它；请直接指定数据库文件",

@@ -20,9 +20,9 @@ const MAX_STRING: usize = 128 * 1024;
 /// Bytes that a string may have where nothing may be left out: a server takes messages of 1 MiB.
 const MAX_WHOLE_STRING: usize = 16 * 1024 * 1024;
 /// Digits that a number may have, its point and exponent among them. No clock and no counter has as many.
-const MAX_NUMBER: usize = 1024;
+pub(crate) const MAX_NUMBER: usize = 1024;
 /// Brackets that may be open. `serde_json` itself has the same limit for values that are looked at.
-const MAX_DEPTH: u32 = 127;
+pub(crate) const MAX_DEPTH: u32 = 127;
 
 /// Why a member is not the JSON that it should be.
 #[derive(Debug)]

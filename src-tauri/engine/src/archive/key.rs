@@ -105,6 +105,8 @@ pub(crate) struct KeyFile {
     pub(crate) key: Key,
     /// The rest.
     pub(crate) facts: KeyFacts,
+    /// Whether it says something of the archive's digest that is none: then it is not what was written once.
+    pub(crate) has_damaged_digest: bool,
 }
 
 /// Facts of other makers may be of any type: what is not understood is not known, and does not stop a restore.
@@ -158,14 +160,16 @@ impl KeyFile {
         }
         let text_of = |value: &serde_json::Value| value.as_str().map(str::to_owned);
         let archive_sha256 = text_of(&written.archive_sha256).map(|digest| digest.to_ascii_lowercase());
+        let archive_sha256 = archive_sha256.filter(|digest| hex::decode_into(digest, &mut [0; 32]));
         Ok(Self {
             key: written.key,
+            has_damaged_digest: archive_sha256.is_none() && !written.archive_sha256.is_null(),
             facts: KeyFacts {
                 algorithm: written.algorithm,
                 created_at: written.created_at.as_f64(),
                 backup_name: text_of(&written.backup_name),
                 archive_size: written.archive_size.as_u64(),
-                archive_sha256: archive_sha256.filter(|digest| hex::decode_into(digest, &mut [0; 32])),
+                archive_sha256,
             },
         })
     }

@@ -27,6 +27,11 @@ pub(crate) const NAME: &str = "manifest.json";
 /// What its `format` says.
 pub(crate) const FORMAT: &str = "cfms-backup/1";
 
+/// What is said of a manifest with another `format`, or none.
+pub(crate) fn other_format(format: Option<&str>) -> String {
+    format!("{NAME} of {}", format.unwrap_or("no format"))
+}
+
 /// What the manifest says before the members.
 #[derive(Serialize)]
 pub(crate) struct Head<'a> {

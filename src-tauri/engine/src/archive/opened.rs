@@ -66,7 +66,7 @@ impl Opened {
     /// `on_damage` does not allow. A member of a kind that no backup holds is passed over.
     pub(crate) fn open(archive: &Path, key: Option<&Path>, on_damage: OnDamage, job: &Job) -> Result<Self> {
         let key_path = find_key(archive, key)?;
-        let KeyFile { key, facts } = KeyFile::read(&key_path)?;
+        let KeyFile { key, facts, .. } = KeyFile::read(&key_path)?;
         let ciphertext = Ciphertext::open(archive, &key)?;
         let shape = ciphertext.shape()?;
         if !shape.key_fits {
@@ -185,7 +185,13 @@ impl Opened {
     pub(crate) fn manifest(&self, visitor: &mut impl ManifestVisitor, job: &Job) -> Result<ManifestFacts> {
         match self.places.manifest {
             Some(place) => {
-                self.read(manifest::NAME, place, job, |tar, size, job| read_manifest(tar, size, job, visitor))
+                let facts =
+                    self.read(manifest::NAME, place, job, |tar, size, job| read_manifest(tar, size, job, visitor))?;
+                if facts.format.as_deref() == Some(manifest::FORMAT) {
+                    return Ok(facts);
+                }
+                let version = manifest::other_format(facts.format.as_deref());
+                Err(Error::UnsupportedVersion { archive: self.path.clone(), version })
             }
             None => Ok(ManifestFacts::default()),
         }

@@ -92,21 +92,24 @@ impl<'de> Deserialize<'de> for ReadMetadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
         struct Written {
-            version: String,
+            version: Scalar,
             created_at: Option<Box<RawValue>>,
             documents_count: Option<u64>,
             folders_count: Option<u64>,
             files_count: Option<u64>,
         }
         let written = Written::deserialize(deserializer)?;
-        if written.version != VERSION {
-            return Ok(Self::OtherVersion(shortened(&written.version)));
-        }
+        let version = match written.version {
+            Scalar::Text(version) if version == VERSION => version,
+            Scalar::Text(other) => return Ok(Self::OtherVersion(shortened(&other))),
+            Scalar::Other(other) => return Ok(Self::OtherVersion(format!("{}, not as a text", shortened(&other)))),
+            Scalar::Null => return Ok(Self::OtherVersion("null".to_owned())),
+        };
         let missing = || de::Error::custom("a key is missing");
         let created_at =
             written.created_at.and_then(|text| text.get().parse().ok()).filter(|time: &f64| time.is_finite());
         Ok(Self::Known(Metadata {
-            version: written.version,
+            version,
             created_at: created_at.ok_or_else(missing)?,
             documents_count: written.documents_count.ok_or_else(missing)?,
             folders_count: written.folders_count.ok_or_else(missing)?,
@@ -263,6 +266,26 @@ impl<'de> Deserialize<'de> for Count {
         let mut count = 0;
         Each::new(|_: IgnoredAny| count += 1).deserialize(deserializer)?;
         Ok(Self(count))
+    }
+}
+
+/// `orphans.json`, of which only the shape matters here: lists by the names of tables.
+pub(crate) struct OrphanTables;
+
+impl<'de> Deserialize<'de> for OrphanTables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Lists;
+        impl<'de> Visitor<'de> for Lists {
+            type Value = OrphanTables;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of lists")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OrphanTables, A::Error> {
+                while let Some((IgnoredAny, Count(_))) = map.next_entry()? {}
+                Ok(OrphanTables)
+            }
+        }
+        deserializer.deserialize_map(Lists)
     }
 }
 

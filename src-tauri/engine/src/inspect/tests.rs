@@ -117,6 +117,8 @@ fn damage_that_stands_in_the_way_is_an_error_of_its_kind() {
     let mut later = SmallServer::new();
     later.metadata["version"] = json!("2.0");
     assert!(matches!(look_into(&later.whole()), Err(Error::UnsupportedVersion { .. })));
+    let later = SmallServer::new().forge().manifest(|manifest| manifest["format"] = json!("cfms-backup/2")).end();
+    assert!(matches!(look_into(&later), Err(Error::UnsupportedVersion { .. })));
 }
 
 #[test]

@@ -2,8 +2,13 @@
 
 use std::io::Write;
 
+use crate::archive::bounded_json::MAX_NUMBER;
+
 /// How deep JSON inside a text may be nested to be taken for JSON.
 const MAX_DEPTH: usize = 100;
+/// Digits of a number inside a text that is taken for JSON. Archives are read with a limit on what stands between two
+/// separators, and that may be the blanks before a number, too.
+const MAX_DIGITS: usize = MAX_NUMBER / 2;
 
 /// Begins a new line, `indent` spaces in.
 pub(super) fn push_line(out: &mut Vec<u8>, indent: usize) {
@@ -94,7 +99,7 @@ pub(super) fn push_blob(out: &mut Vec<u8>, bytes: &[u8], indent: usize) {
 }
 
 /// The JSON value that `text` is, printed anew: numbers, the order of keys and even duplicate keys stay as they are. `false`
-/// if it is no JSON, or nested too deep; nothing is written then.
+/// if it is no JSON, nested too deep, or has a number without end; nothing is written then.
 #[must_use]
 pub(super) fn push_embedded(out: &mut Vec<u8>, text: &str, indent: usize) -> bool {
     let start = out.len();
@@ -268,6 +273,7 @@ impl Reader<'_, '_> {
             }
             self.digits()?;
         }
+        (self.at - start <= MAX_DIGITS).then_some(())?;
         self.out.extend_from_slice(&self.text[start..self.at]);
         Some(())
     }

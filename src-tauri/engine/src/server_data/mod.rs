@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 
 mod accounts;
+mod agreement;
 mod clashes;
 mod columns;
 mod config;

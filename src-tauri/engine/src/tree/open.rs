@@ -5,7 +5,6 @@ use std::path::Path;
 use super::{FileRow, Objects, Tree, TreeBuilder};
 use crate::archive::json_rows::{Rows, rows_into};
 use crate::archive::key::KeyFacts;
-use crate::archive::manifest::{self, FORMAT};
 use crate::archive::manifest_reader::{ManifestFacts, ManifestVisitor, Missing, Promised, shortened};
 use crate::archive::metadata::{Metadata, Scope};
 pub use crate::archive::opened::OnDamage;
@@ -147,10 +146,6 @@ impl Promises {
     fn read(opened: &Opened, job: &Job) -> Result<(Self, ManifestFacts)> {
         let mut promises = Self { is_there: opened.has_manifest(), ..Self::default() };
         let facts = opened.manifest(&mut promises, job)?;
-        if promises.is_there && facts.format.as_deref() != Some(FORMAT) {
-            let version = facts.format.unwrap_or_else(|| format!("{} without a format", manifest::NAME));
-            return Err(Error::UnsupportedVersion { archive: opened.path().to_path_buf(), version });
-        }
         promises.members.sort_unstable();
         promises.missing.sort_unstable();
         Ok((promises, facts))

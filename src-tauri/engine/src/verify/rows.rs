@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-use serde::de::IgnoredAny;
-
 use super::FindingCode;
 use super::findings::Findings;
 use super::ids::{Ids, Parents};
@@ -17,8 +15,8 @@ use crate::archive::manifest;
 use crate::archive::manifest_reader::read_manifest;
 use crate::archive::metadata::Metadata;
 use crate::archive::tables::{
-    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, Id, MAX_METADATA, Place,
-    ReadMetadata, RevisionRow, fingerprint,
+    self, DocumentRow, DocumentVisitor, Documents, FileRow, Fingerprint, FolderRow, Id, MAX_METADATA, OrphanTables,
+    Place, ReadMetadata, RevisionRow, fingerprint,
 };
 use crate::error::Result;
 use crate::hex;
@@ -67,7 +65,7 @@ impl<'a> Tables<'a> {
         let documents = self.documents(folders.as_ref(), files.as_ref(), findings)?;
         if let Some(place) = self.inventory.places.orphans {
             self.read(tables::ORPHANS, place, findings, |tar, size, job| {
-                read_json(tar, size, job, PhantomData::<IgnoredAny>)
+                read_json(tar, size, job, PhantomData::<OrphanTables>)
             })?;
         }
         if let Some(ReadMetadata::Known(metadata)) = &metadata {
@@ -101,7 +99,7 @@ impl<'a> Tables<'a> {
             }
         };
         if facts.format.as_deref() != Some(manifest::FORMAT) {
-            return Ok(Held::OtherFormat(facts.format.unwrap_or_default()));
+            return Ok(Held::OtherFormat(manifest::other_format(facts.format.as_deref())));
         }
         let (promises, unknown) = held.finish(&facts);
         for index in unknown {

@@ -311,8 +311,10 @@ fn wrong_counts_and_missing_or_garbled_json_are_damage() {
     }
     let garbled_manifest = SmallServer::new().forge().unannounced("manifest.json", b"{}").end();
     assert_eq!(short(&found(&garbled_manifest, true)), [(FindingCode::Json, Some("manifest.json"))]);
-    let garbled_orphans = SmallServer::new().forge().member("orphans.json", b"{\"a\":[}").manifest(|_| {}).end();
-    assert_eq!(short(&found(&garbled_orphans, true)), [(FindingCode::Json, Some("orphans.json"))]);
+    for orphans in ["{\"a\":[}", "5", "[]", "{\"a\": 5}"] {
+        let garbled = SmallServer::new().forge().member("orphans.json", orphans.as_bytes()).manifest(|_| {}).end();
+        assert_eq!(short(&found(&garbled, true)), [(FindingCode::Json, Some("orphans.json"))], "{orphans}");
+    }
 }
 
 #[test]
@@ -321,8 +323,17 @@ fn another_version_is_refused_in_words() {
     server.metadata["version"] = json!("2.0");
     let error = check_archive(&server.whole(), true).unwrap_err();
     assert!(matches!(&error, Error::UnsupportedVersion { version, .. } if version == "2.0"), "{error}");
+    for (version, told) in
+        [(json!(1.0), "1, not as a text"), (json!(null), "null"), (json!(true), "true, not as a text")]
+    {
+        server.metadata["version"] = version;
+        let error = check_archive(&server.whole(), true).unwrap_err();
+        assert!(matches!(&error, Error::UnsupportedVersion { version, .. } if version == told), "{error}");
+    }
     let later = SmallServer::new().forge().manifest(|manifest| manifest["format"] = json!("cfms-backup/2")).end();
-    assert!(matches!(check_archive(&later, true), Err(Error::UnsupportedVersion { .. })));
+    let error = check_archive(&later, true).unwrap_err();
+    let told = "manifest.json of cfms-backup/2";
+    assert!(matches!(&error, Error::UnsupportedVersion { version, .. } if version == told), "{error}");
 }
 
 #[test]
@@ -330,6 +341,21 @@ fn duplicates_are_damage_also_where_only_one_has_a_dot() {
     let server = SmallServer::new();
     let forge = server.forge().unannounced("./files/f1", b"first").manifest(|_| {}).end();
     assert_eq!(short(&found(&forge, true)), [(FindingCode::DuplicateMember, Some("files/f1"))]);
+}
+
+#[test]
+fn a_digest_in_the_key_file_that_is_none_is_damage() {
+    for digest in [json!("zz"), json!("ab".repeat(31)), json!(5), json!([])] {
+        let folder = tempdir().unwrap();
+        let archive = SmallServer::new().whole().write(folder.path(), true);
+        let key = folder.path().join("b.key");
+        let mut text: serde_json::Value = serde_json::from_slice(&std::fs::read(&key).unwrap()).unwrap();
+        text["archive_sha256"] = digest;
+        std::fs::write(&key, text.to_string()).unwrap();
+        let verification = verify(&archive, Some(&key), &Job::silent()).unwrap();
+        assert_eq!(short(&verification), [(FindingCode::Digest, None)]);
+        assert_eq!(verification.verdict, Verdict::Damaged);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! ones.
 
 mod accounts;
+mod agreement;
 mod contents;
 mod golden;
 mod repeated;

@@ -72,7 +72,7 @@ fn what_a_schema_computes_wrongly_is_no_damage_and_a_table_without_row_numbers_i
     let computed = "INSERT INTO users VALUES ('u', ''); \
                     ALTER TABLE users ADD COLUMN g TEXT GENERATED ALWAYS AS (abs(-9223372036854775808)) VIRTUAL";
     let copy = Server::with(computed).open().copy_database(false, &[], &Job::silent()).expect("a copy");
-    let check = SoundnessCheck::begin(&copy, &Job::silent()).expect("a check");
+    let check = SoundnessCheck::begin(&copy, true, &Job::silent()).expect("a check");
     assert_eq!(check.finish().expect("its end"), None);
     let without_numbers = SCHEMA.replacen("title VARCHAR", "rowid TEXT, oid TEXT, _rowid_ TEXT, title VARCHAR", 1);
     assert_eq!(refusal(&Server::bare(&without_numbers)).code(), Code::NotCfms);
