@@ -101,6 +101,7 @@ const NEVER_SHOWN = new Set([
   "a row",
   "a key is missing",
   "a list",
+  "an object of lists",
   "a value",
   "blob {}",
   "buffers are handed on full, the last one padded",

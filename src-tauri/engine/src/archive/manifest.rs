@@ -29,7 +29,7 @@ pub(crate) const FORMAT: &str = "cfms-backup/1";
 
 /// What is said of a manifest with another `format`, or none.
 pub(crate) fn other_format(format: Option<&str>) -> String {
-    format!("{NAME} of {}", format.unwrap_or("no format"))
+    [NAME, format.unwrap_or("?")].join(": ")
 }
 
 /// What the manifest says before the members.

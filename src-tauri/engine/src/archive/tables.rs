@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for ReadMetadata {
         let version = match written.version {
             Scalar::Text(version) if version == VERSION => version,
             Scalar::Text(other) => return Ok(Self::OtherVersion(shortened(&other))),
-            Scalar::Other(other) => return Ok(Self::OtherVersion(format!("{}, not as a text", shortened(&other)))),
+            Scalar::Other(other) => return Ok(Self::OtherVersion(shortened(&other))),
             Scalar::Null => return Ok(Self::OtherVersion("null".to_owned())),
         };
         let missing = || de::Error::custom("a key is missing");
