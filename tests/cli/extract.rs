@@ -8,7 +8,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::program::{Backup, Run, Server, names, run};
+use crate::program::{Backup, Run, Server, golden, names, run};
 
 fn extract(backup: &Backup, output: &Path, more: &[&str]) -> Run {
     let fixed = ["extract", backup.archive.to_str().unwrap(), "--json", "--output", output.to_str().unwrap()];
@@ -112,11 +112,7 @@ fn the_servers_own_files_are_those_of_the_server() {
 
 #[test]
 fn a_real_servers_archive_comes_out_as_openssl_and_tar_have_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/golden");
-    if !root.join("golden.cfms.enc").exists() {
-        eprintln!("SKIPPED: ../shared/golden is not there");
-        return;
-    }
+    let Some(root) = golden() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (output, untarred) = (folder.path().join("out"), folder.path().join("tar"));
     fs::create_dir(&untarred).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::program::{names, run};
+use crate::program::{names, run, skipped};
 
 const VERBS: [&str; 21] = [
     "create",
@@ -93,6 +93,6 @@ fn completions_know_every_verb_and_are_what_the_shell_reads() {
     fs::write(&path, run(["completions", "bash"]).out).unwrap();
     match Command::new("bash").arg("-n").arg(&path).output() {
         Ok(output) => assert!(output.status.success(), "{output:?}"),
-        Err(_) => eprintln!("skipped: there is no bash"),
+        Err(_) => skipped("there is no bash"),
     }
 }

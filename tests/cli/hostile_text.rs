@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{Run, Server, run};
+use crate::program::{Run, Server, run, skipped};
 
 const TITLE: &str = "nice\x1b[31m\n✓ verified\r\u{202e}gpj.exe\u{9b}2J\u{2066}\x07";
 
@@ -91,8 +91,7 @@ fn a_bar_on_a_terminal_shows_titles_escaped() {
         .env("TERM", "xterm")
         .output();
     let Ok(output) = output else {
-        eprintln!("skipped: there is no program script, which makes terminals");
-        return;
+        return skipped("there is no program script, which makes terminals");
     };
     let shown = Run::from(output);
     assert_eq!(shown.code, Some(0), "{shown:?}");

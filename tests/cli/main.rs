@@ -1,5 +1,5 @@
 //! What the command line promises, tried on the real program.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // as in every test
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // as in every test
 
 mod demo;
 mod exit_codes;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -14,6 +15,21 @@ pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -
     let mut command = Command::new(env!("CARGO_BIN_EXE_cfms-backup"));
     command.args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command
+}
+
+/// Says that a test was not made and why; past the test runner, which keeps what tests print to itself.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// The folder of real servers' archives, which lies beside a checkout or nowhere.
+pub(crate) fn golden() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/golden");
+    if !folder.exists() {
+        skipped("../shared/golden, the data of real servers, is not here");
+        return None;
+    }
+    Some(folder)
 }
 
 /// How a run ended and what it said.

@@ -1,6 +1,6 @@
 //! What people see: quiet, strict, colours, plain progress.
 
-use crate::program::{Run, Server, command, run};
+use crate::program::{Run, Server, command, golden, run, skipped};
 
 #[test]
 fn create_says_all_that_matters() {
@@ -78,7 +78,7 @@ fn colours_are_used_where_they_are_wanted_and_nowhere_else() {
             assert!(has_colours(with));
             assert!(!has_colours(without));
         }
-        _ => eprintln!("skipped: there is no program script, which makes terminals"),
+        _ => skipped("there is no program script, which makes terminals"),
     }
 }
 
@@ -109,13 +109,9 @@ fn inspect_shows_counts_and_the_largest_documents() {
 
 #[test]
 fn an_archive_of_a_real_server_is_readable_and_not_called_verified() {
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/golden/golden.cfms.enc");
-    if !std::path::Path::new(golden).exists() {
-        eprintln!("skipped: {golden} is not here");
-        return;
-    }
+    let Some(golden) = golden() else { return };
     // Its one content that contradicts the server's own SHA-256 is damage, as there is no manifest to say otherwise.
-    let run = run(["verify", golden]);
+    let run = run(["verify".as_ref(), golden.join("golden.cfms.enc").as_os_str()]);
     assert_eq!(run.code, Some(5), "{run:?}");
     assert!(run.out.contains("the key file records no digest"), "{run:?}");
     assert!(!run.out.contains("✓ verified"), "{run:?}");

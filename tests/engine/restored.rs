@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::faults::{strace_works, traced};
-use crate::harness::{Ground, Run, Seeded, everything_below, golden, is_root, program, python, rounds};
+use crate::harness::{Ground, Run, Seeded, everything_below, golden, is_root, program, python, rounds, skipped};
 
 fn arguments(ground: &Ground, name: &str, more: &[&str]) -> Vec<std::ffi::OsString> {
     let fixed = [
@@ -284,7 +284,7 @@ fn killed_or_failing_anywhere_it_leaves_no_server_or_a_whole_one_and_the_next_ru
 #[test]
 fn what_root_writes_belongs_to_the_owner_of_the_folder() {
     if !is_root() {
-        return;
+        return skipped("giving a folder to somebody needs root");
     }
     let ground = Ground::with("small");
     ground.create("a", &[]).ended(0);

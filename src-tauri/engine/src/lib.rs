@@ -59,6 +59,8 @@ pub mod restore;
 pub mod rights;
 mod rule_text;
 pub mod server_data;
+#[cfg(test)]
+mod skipped;
 pub mod tree;
 pub mod verify;
 mod volume;

@@ -135,7 +135,7 @@ fn an_archive_that_has_not_the_size_that_the_key_file_records_is_not_passed_off_
 
 #[test]
 fn the_archive_of_a_real_server_is_looked_into() {
-    let Some(folder) = crate::verify::tests::real_data() else { return };
+    let Some(folder) = crate::skipped::golden("golden") else { return };
     let inspection = inspect(&folder.join("golden.cfms.enc"), None).unwrap();
     assert_eq!((inspection.metadata.documents_count, inspection.metadata.folders_count), (20, 11));
     assert_eq!(inspection.contents, inspection.metadata.files_count);

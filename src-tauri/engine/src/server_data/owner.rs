@@ -136,13 +136,13 @@ mod tests {
     use std::fs::{self, File, Permissions};
     use std::os::unix::fs::{PermissionsExt, chown};
 
-    use super::super::tests::skipped;
     use super::*;
+    use crate::skipped::is_root;
 
     #[test]
     fn the_owners_rights_are_taken_for_the_act_alone() {
-        if !rustix::process::geteuid().is_root() {
-            return skipped("taking another's rights needs root");
+        if !is_root("taking another's rights") {
+            return;
         }
         let scratch = tempfile::tempdir().unwrap();
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();

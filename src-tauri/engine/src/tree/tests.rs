@@ -309,7 +309,7 @@ fn damage_of_the_tables_is_an_error_of_its_kind() {
 
 #[test]
 fn the_archive_of_a_real_server_is_a_tree() {
-    let Some(folder) = crate::verify::tests::real_data() else { return };
+    let Some(folder) = crate::skipped::golden("golden") else { return };
     let archive = Archive::open(&folder.join("golden.cfms.enc"), None, OnDamage::Refuse, &Job::silent()).unwrap();
     let tree = archive.tree();
     assert_eq!((tree.folders().count(), tree.documents().len()), (11, 20));

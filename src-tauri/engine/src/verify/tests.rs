@@ -7,6 +7,7 @@ use tempfile::tempdir;
 
 use super::*;
 use crate::archive::forge::{Forge, SmallServer, encrypt, encrypt_unpadded, write_archive};
+use crate::skipped::golden;
 
 mod cut_and_flipped;
 mod hostile;
@@ -522,24 +523,13 @@ fn what_is_no_file_is_an_error_and_no_hang() {
 
 #[test]
 fn the_archive_of_a_real_server_is_sound_but_for_the_sha256_that_the_server_had_wrong() {
-    let Some(folder) = real_data() else { return };
+    let Some(folder) = golden("golden") else { return };
     let verification = verify(&folder.join("golden.cfms.enc"), None, &Job::silent()).unwrap();
     let damage: Vec<_> = verification.findings.iter().filter(|f| f.severity == Severity::Damage).collect();
     assert_eq!(damage.len(), 1, "{:?}", verification.findings);
     assert_eq!((damage[0].code, damage[0].subject.as_deref()), (FindingCode::Sha256, Some("anom_wrongsha")));
     assert_eq!(verification.not_checked, [NotChecked::NoDigest, NotChecked::NoManifest]);
     assert_eq!(verification.findings_total, 1, "{:?}", verification.findings);
-}
-
-/// The archive of a real server, if it is at hand.
-#[allow(clippy::print_stderr)] // a skipped test must be seen
-pub(crate) fn real_data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/golden");
-    let there = folder.join("golden.cfms.enc").exists();
-    if !there {
-        eprintln!("SKIPPED: ../shared/golden is not there");
-    }
-    there.then_some(folder)
 }
 
 #[test]

@@ -3,16 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-
-/// The data of real servers, which lie beside a checkout or nowhere.
-fn golden(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden").join(name);
-    if folder.exists() {
-        return Some(folder);
-    }
-    skipped("../shared/golden is not there");
-    None
-}
+use crate::skipped::golden;
 
 /// The members of the archive that a real server made, opened by openssl and tar.
 fn members() -> Option<BTreeMap<String, String>> {

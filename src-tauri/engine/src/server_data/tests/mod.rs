@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::skipped::skipped;
 
 /// The schema of a server as it has been for years.
 const SCHEMA: &str = "
@@ -112,9 +113,4 @@ fn python(program: &str, arguments: &[&Path]) -> Option<Command> {
     let mut command = Command::new("python3");
     command.arg("-c").arg(program).args(arguments);
     Some(command)
-}
-
-#[allow(clippy::print_stderr)]
-pub(super) fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
 }

@@ -4,14 +4,14 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use super::contents::read;
 use super::*;
+use crate::skipped::is_root;
 use crate::warning::WarningCode;
 
 const OWNER: u32 = 12345;
 
 /// A server whose folder belongs to somebody who may not read what root keeps to itself; `None` without root.
 fn owned_server() -> Option<Server> {
-    if !rustix::process::geteuid().is_root() {
-        skipped("giving a folder to somebody needs root");
+    if !is_root("giving a folder to somebody") {
         return None;
     }
     let server = Server::with("SELECT 1");
