@@ -297,3 +297,46 @@ async fn the_audit_log_has_what_was_done_and_no_secret() {
         assert_eq!(fs::metadata(served.state().join(name)).unwrap().mode() & 0o077, 0, "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_is_done_to_backups_is_in_the_audit_log_whatever_else_a_user_does() {
+    let served = Served::new();
+    let (mut client, user) = served.sign_in("admin").await;
+    for n in 0..100 {
+        assert_eq!(client.ask_as(&user, "register_listener", json!({})).await["code"], 200);
+        assert_eq!(
+            client.ask_as(&user, "delete_backup", json!({ "backup_name": format!("no-{n}") })).await["code"],
+            404
+        );
+    }
+    client.back_up(&user, "noted").await;
+    client.download(&user, "noted", "key", 0).await.unwrap();
+    assert_eq!(client.ask_as(&user, "delete_backup", json!({ "backup_name": "noted" })).await["code"], 200);
+    let log = fs::read_to_string(served.state().join("audit.log")).unwrap();
+    let count = |action: &str| log.lines().filter(|l| l.contains(action) && l.contains("\"noted\"")).count();
+    assert_eq!(["generate_backup", "download_backup", "delete_backup"].map(count), [2, 2, 1], "{log}");
+}
+
+#[tokio::test]
+async fn where_the_agent_keeps_its_own_is_told_to_nobody() {
+    let served = Served::new();
+    let (mut client, user) = served.sign_in("admin").await;
+    fs::create_dir(served.state().join("records.json.new")).unwrap();
+    let answer = client.ask_as(&user, "generate_backup", json!({ "backup_name": "b" })).await;
+    assert_eq!(answer["code"], 500, "{answer}");
+    let told = answer["data"]["error"].as_str().unwrap();
+    assert!(told.contains("records.json") && !told.contains(served.state().to_str().unwrap()), "{answer}");
+    assert!(served.backups().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_refused_a_backup_has_signed_in_all_the_same() {
+    let served = Served::new();
+    let (_, user) = served.sign_in("admin").await;
+    let mut client = served.connect().await;
+    assert_eq!(client.ask_as(&user, "delete_backup", json!({ "backup_name": "none" })).await["code"], 404);
+    // More than a stranger may say.
+    let long = format!("{:100000}", request(&user, "delete_backup", json!({ "backup_name": "none" })));
+    client.say(&long).await;
+    assert_eq!(client.answer().await["code"], 404);
+}

@@ -359,3 +359,48 @@ async fn what_comes_home_is_the_backup_that_was_just_made() {
         let _ = fs::remove_dir_all(pair.home());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_no_turn_for_a_download_is_asked_again() {
+    let pair = Pair::new();
+    let sent = Arc::clone(&pair);
+    let server = Scripted::that_is(agent_info(), |mut wire| async move {
+        wire.let_in("t1").await;
+        for _ in 0..3 {
+            wire.expect("download_backup").await;
+            wire.answer_in_words(429, json!({}), "Too many downloads at once").await;
+        }
+        send(&mut wire, &sent, usize::MAX).await;
+    });
+    let (job, told) = watched();
+    let mut remote = server.entered(&job).await;
+    remote.download(&monday(), &pair.destination(), &job).await.unwrap();
+    assert!(!told.lock().unwrap().iter().any(|event| matches!(event, Event::Connection { .. })), "no line is lost");
+    drop(remote);
+    server.is_over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_gives_one_byte_to_each_line_is_left() {
+    let pair = Pair::new();
+    let size = pair.archive.len();
+    let sent = Arc::clone(&pair);
+    let server = Scripted::that_is(agent_info(), |mut wire| async move {
+        wire.let_in("t1").await;
+        send(&mut wire, &sent, 0).await;
+    });
+    for _ in 0..6 {
+        server.then(move |mut wire| async move {
+            let offset = wire.expect("download_backup").await["data"]["offset"].clone();
+            wire.answer(200, json!({"size": size, "offset": offset})).await;
+            wire.send(Message::binary(vec![0])).await;
+        });
+    }
+    let job = silent();
+    let mut remote = server.entered(&job).await;
+    let error = remote.download(&monday(), &pair.destination(), &job).await.unwrap_err();
+    assert_eq!(error.code(), Code::ConnectionLost, "{error}");
+    drop(remote);
+    server.is_over().await;
+    pair.assert_nothing_came();
+}

@@ -2,22 +2,19 @@
 //!
 //! Never a secret: neither passwords nor tokens nor keys are among what an entry has.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::log_file::{LogFile, NotWritten};
 use super::quotas::Quotas;
-use super::state;
 use crate::error::Result;
 use crate::names::shown;
 
-/// Bytes after which a new log is begun. The one before is kept, the one before that is not.
-const MAX_SIZE: u64 = 16 * 1024 * 1024;
 /// Characters of a text that came from a client.
 const MAX_TEXT: usize = 256;
+
 /// One line of the audit log.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
@@ -43,46 +40,58 @@ pub type Listener = Box<dyn Fn(&Entry) + Send + Sync>;
 
 /// Writes the log.
 pub(super) struct Audit {
-    path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<LogFile>,
     quotas: Mutex<Quotas>,
     listener: Listener,
 }
 
 impl Audit {
     pub(super) fn open(folder: &Path, listener: Listener) -> Result<Self> {
-        let path = folder.join("audit.log");
-        let file = open(&path)?;
-        Ok(Self { path, file: Mutex::new(file), quotas: Mutex::default(), listener })
+        let file = LogFile::open(folder.join("audit.log"))?;
+        Ok(Self { file: Mutex::new(file), quotas: Mutex::default(), listener })
     }
 
     /// Notes an entry, unless too many like it were noted in this minute: these are counted. A log that cannot be written
     /// stops nothing: the entry is told all the same.
-    pub(super) fn note(&self, mut entry: Entry) {
-        for text in [&mut entry.username, &mut entry.action, &mut entry.result] {
-            *text = shortened(text);
+    pub(super) fn note(&self, entry: Entry) {
+        let entry = readable(entry);
+        if self.this_minute(entry.time).take(&entry) {
+            self.write(&entry);
         }
-        entry.backup_name = entry.backup_name.map(|name| shortened(&name));
-        let (is_noted, sums) = {
-            let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-            let sums = quotas.sums_before(entry.time);
-            (quotas.take(&entry), sums)
-        };
-        sums.iter().chain(is_noted.then_some(&entry)).for_each(|entry| self.write(entry));
+    }
+
+    /// Takes a place for what is to be done to a backup; `false` where the user has none left in this minute.
+    pub(super) fn takes_backup_deed(&self, username: &str, time: f64) -> bool {
+        self.this_minute(time).take_backup_deed(username)
+    }
+
+    /// Notes, whatever else was noted, an entry of something for which there was a place.
+    pub(super) fn note_backup_deed(&self, entry: Entry) {
+        drop(self.this_minute(entry.time));
+        self.write(&readable(entry));
+    }
+
+    /// The quotas, when it is told what was counted in the minute before.
+    fn this_minute(&self, time: f64) -> MutexGuard<'_, Quotas> {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.sums_before(time).iter().for_each(|sum| self.write(sum));
+        quotas
     }
 
     fn write(&self, entry: &Entry) {
         (self.listener)(entry);
-        let mut line = serde_json::to_string(entry).unwrap_or_default();
-        line.push('\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if file.metadata().is_ok_and(|about| about.len() + line.len() as u64 > MAX_SIZE)
-            && std::fs::rename(&self.path, self.path.with_extension("log.1")).is_ok()
-            && let Ok(next) = open(&self.path)
-        {
-            *file = next;
+        let lost = (file.lost() > 0)
+            .then(|| of_the_log(entry.time, format!("{} entries could not be written before this", file.lost())));
+        let text: String = lost.iter().chain([entry]).map(line).collect();
+        match file.append(&text) {
+            Ok(()) => lost.iter().for_each(|lost| (self.listener)(lost)),
+            Err(NotWritten { error, is_first: true }) => {
+                let told = format!("The audit log cannot be written, entries are told here alone: {error}");
+                (self.listener)(&of_the_log(entry.time, told));
+            }
+            Err(_) => {}
         }
-        let _ = file.write_all(line.as_bytes());
     }
 }
 
@@ -94,8 +103,23 @@ impl Drop for Audit {
     }
 }
 
-fn open(path: &Path) -> Result<File> {
-    state::open(path, OpenOptions::new().append(true).create(true))
+fn line(entry: &Entry) -> String {
+    serde_json::to_string(entry).unwrap_or_default() + "\n"
+}
+
+/// An entry about the log itself.
+pub(super) fn of_the_log(time: f64, result: String) -> Entry {
+    let (address, username) = (String::new(), String::new());
+    Entry { time, address, username, action: "audit".to_owned(), backup_name: None, code: 0, result }
+}
+
+/// Without what could pass for something else in a log.
+fn readable(mut entry: Entry) -> Entry {
+    for text in [&mut entry.username, &mut entry.action, &mut entry.result] {
+        *text = shortened(text);
+    }
+    entry.backup_name = entry.backup_name.map(|name| shortened(&name));
+    entry
 }
 
 fn shortened(text: &str) -> String {
@@ -179,12 +203,20 @@ mod tests {
     }
 
     #[test]
-    fn the_log_does_not_grow_for_ever() {
+    fn what_is_done_to_backups_is_noted_whatever_else_is_and_has_a_bound_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::open(folder.path(), Box::new(|_| ())).unwrap();
-        audit.file.lock().unwrap().set_len(MAX_SIZE).unwrap();
-        audit.note(entry("admin"));
-        assert!(std::fs::metadata(folder.path().join("audit.log")).unwrap().len() < 1000);
-        assert_eq!(std::fs::metadata(folder.path().join("audit.log.1")).unwrap().len(), MAX_SIZE);
+        for code in [200, 401] {
+            (0..1000).for_each(|_| audit.note(Entry { code, ..entry("admin") }));
+        }
+        let done = (0..1000).filter(|_| audit.takes_backup_deed("admin", 1.5)).count();
+        assert!(done == 60 && audit.takes_backup_deed("another", 1.5) && audit.takes_backup_deed("admin", 61.0));
+        for code in [0, 200, 500] {
+            let broken = Entry { time: 61.0, code, result: "of a backup".to_owned(), ..entry("admin") };
+            audit.note_backup_deed(broken);
+        }
+        drop(audit);
+        let log = std::fs::read_to_string(folder.path().join("audit.log")).unwrap();
+        assert_eq!(log.matches("of a backup").count(), 3);
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Backups {
     folder: PathBuf,
     /// Paths of the server's own folder are told as the server tells them.
     root: PathBuf,
+    /// The agent's own folder, which is no client's business.
+    own: Option<PathBuf>,
     scope: Scope,
     running: Arc<Mutex<()>>,
     count: AtomicU64,
@@ -50,12 +52,18 @@ impl Backups {
         Self {
             folder: folder.unwrap_or_else(|| root.join("content/backups")),
             root: root.to_path_buf(),
+            own: None,
             scope: if is_whole { Scope::WholeServer } else { Scope::DocumentsOnly },
             running: Arc::default(),
             count: AtomicU64::new(0),
             canceller: Canceller::new(),
             events: broadcast::Sender::new(WAITING_EVENTS),
         }
+    }
+
+    /// The same, which tells nobody where `own` is.
+    pub(super) fn hiding(self, own: &Path) -> Self {
+        Self { own: Some(own.to_path_buf()), ..self }
     }
 
     /// Whether backups hold users, configuration and TLS pair too.
@@ -87,24 +95,10 @@ impl Backups {
         self.told(&path.display().to_string())
     }
 
-    /// Words that name paths, with these as a server says them.
+    /// Words that name paths, with these as a server says them. What the agent keeps for itself has no place.
     pub(super) fn told(&self, words: &str) -> String {
-        let root = self.root.display().to_string();
-        if self.root.parent().is_none() {
-            return words.to_owned();
-        }
-        let mut told = String::new();
-        let mut rest = words;
-        while let Some(at) = rest.find(&root) {
-            let (before, after) = (&rest[..at], &rest[at + root.len()..]);
-            // Neither the end of a longer path, nor the beginning of a longer name.
-            let is_whole = before.chars().next_back().is_none_or(|c| !is_of_name(c) && c != '/')
-                && after.chars().next().is_none_or(|c| !is_of_name(c));
-            told.push_str(before);
-            told.push_str(if is_whole { "." } else { &root });
-            rest = after;
-        }
-        told + rest
+        let own = self.own.iter().fold(words.to_owned(), |words, own| replaced(&words, own, "(the agent's folder)"));
+        if self.root.parent().is_none() { own } else { replaced(&own, &self.root, ".") }
     }
 
     /// Tries whether backups can be written.
@@ -163,10 +157,28 @@ pub(super) async fn generate(
             Err(error) => (refusal(error), error.to_string()),
         };
         let made = report.as_ref().ok().map(|report| report.backup_name.clone());
-        core.note(address, &owner.username, action::GENERATE_BACKUP, made.or(asked).as_deref(), (code, &told));
+        let made = made.or(asked);
+        core.note_backup_deed(address, &owner.username, action::GENERATE_BACKUP, made.as_deref(), (code, &told));
         report
     });
     work.await.unwrap_or(Err(Error::Cancelled))
+}
+
+/// `words` with `place` for the path `folder`.
+fn replaced(words: &str, folder: &Path, place: &str) -> String {
+    let folder = folder.display().to_string();
+    let mut told = String::new();
+    let mut rest = words;
+    while let Some(at) = rest.find(&folder) {
+        let (before, after) = (&rest[..at], &rest[at + folder.len()..]);
+        // Neither the end of a longer path, nor the beginning of a longer name.
+        let is_whole = before.chars().next_back().is_none_or(|c| !is_of_name(c) && c != '/')
+            && after.chars().next().is_none_or(|c| !is_of_name(c));
+        told.push_str(before);
+        told.push_str(if is_whole { place } else { &folder });
+        rest = after;
+    }
+    told + rest
 }
 
 fn is_of_name(c: char) -> bool {

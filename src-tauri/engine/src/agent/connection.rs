@@ -235,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Err(_) => (code::FAILED, format!("{part}: broken off after {sent} bytes")),
         };
         let what = (told.0, told.1.as_str());
-        self.core.note(self.address, &username, action::DOWNLOAD_BACKUP, Some(&backup), what);
+        self.core.note_backup_deed(self.address, &username, action::DOWNLOAD_BACKUP, Some(&backup), what);
         outcome
     }
 

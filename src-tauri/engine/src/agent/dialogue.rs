@@ -37,6 +37,7 @@ const ACTIONS: [&str; 8] = [
 const SUCCESS: &str = "success";
 const UNUSABLE: &str = "The request holds a text that is no Unicode, a number that is too large, or too many levels";
 const NO_SUCH_BACKUP: &str = "There is no such backup that this agent made for this user";
+const TOO_MANY_DEEDS: &str = "Too many requests about backups in a minute. Please try again later.";
 const NO_SET_PASSWD: &str =
     "This is a backup agent: it does not write to the server's database. Change the password on the server itself.";
 
@@ -153,6 +154,11 @@ impl Reply {
         Self { noted: Some(error.to_string()), ..Self::new(code::FAILED, data, message) }
     }
 
+    /// What the audit log has of it.
+    fn noted(&self) -> &str {
+        self.noted.as_ref().unwrap_or(&self.message)
+    }
+
     /// The token that it gives.
     fn token(&self) -> Option<Secret> {
         self.data.get("token").and_then(Value::as_str).map(Secret::from)
@@ -201,9 +207,8 @@ pub(super) async fn answer(core: Arc<Core>, address: IpAddr, question: Question)
             _ => question.username.as_deref(),
         };
         let backup = question.data.get("backup_name").and_then(Value::as_str);
-        let told = answer.reply.noted.as_ref().unwrap_or(&answer.reply.message);
-        let result = (answer.reply.code, told.as_str());
-        core.note(address, username.unwrap_or_default(), action, backup, result);
+        let ending = (answer.reply.code, answer.reply.noted());
+        core.note(address, username.unwrap_or_default(), action, backup, ending);
     }
     answer
 }
@@ -261,9 +266,22 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
         let user = reply.token().map(|token| User::of(&account, token));
         return Ok(Answer { user, ..reply.into() });
     }
-    let may_back_up = rights::may_back_up(&account, unix_now());
+    // Whoever asks for what there is not has signed in all the same.
+    let mut answer = of_account(core, address, &account, action, question).await.unwrap_or_else(Answer::from);
+    answer.user = Some(User::of(&account, token.clone()));
+    Ok(answer)
+}
+
+async fn of_account(
+    core: &Arc<Core>,
+    address: IpAddr,
+    account: &Account,
+    action: &str,
+    question: &Question,
+) -> Outcomes {
+    let may_back_up = rights::may_back_up(account, unix_now());
     let allowed = || if may_back_up { Ok(()) } else { Err(Reply::refusal(code::FORBIDDEN, message::ACCESS_DENIED)) };
-    let mut answer = match action {
+    Ok(match action {
         action::REGISTER_LISTENER => {
             shape::check(&question.data, shape::NOTHING)?;
             Answer { listens: true, ..Reply::of(&json!({}), SUCCESS).into() }
@@ -271,21 +289,19 @@ async fn authenticated(core: &Arc<Core>, address: IpAddr, action: &str, question
         action::GENERATE_BACKUP => {
             let data = shape::check(&question.data, shape::GENERATE_BACKUP)?;
             allowed()?;
-            generate_backup(core, address, &account, text(data, "backup_name")).await
+            generate_backup(core, address, account, text(data, "backup_name")).await
         }
         action::DOWNLOAD_BACKUP => {
             let data = shape::check(&question.data, shape::DOWNLOAD_BACKUP)?;
             allowed()?;
-            download_backup(core, &account, data).await?
+            download_backup(core, address, account, data).await?
         }
         _ => {
             let data = shape::check(&question.data, shape::DELETE_BACKUP)?;
             allowed()?;
-            delete_backup(core, &account, text(data, "backup_name").unwrap_or_default()).await?.into()
+            delete_backup(core, address, account, text(data, "backup_name").unwrap_or_default()).await?
         }
-    };
-    answer.user = Some(User::of(&account, token.clone()));
-    Ok(answer)
+    })
 }
 
 async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: Option<&str>) -> Answer {
@@ -296,8 +312,11 @@ async fn generate_backup(core: &Arc<Core>, address: IpAddr, account: &Account, n
     let Some(turn) = core.backups.turn() else {
         return not_generated(core, &Error::SourceBusy { path: core.source.root().to_path_buf() }).into();
     };
+    if let Err(refusal) = take_deed(core, account) {
+        return refusal.into();
+    }
     let name_shown = name.as_ref().map(BackupName::as_str);
-    core.note(address, &account.username, action::GENERATE_BACKUP, name_shown, (0, "begun"));
+    core.note_backup_deed(address, &account.username, action::GENERATE_BACKUP, name_shown, (0, "begun"));
     let reply = match backups::generate(Arc::clone(core), turn, (address, Owner::of(account)), name).await {
         Ok(report) => generated(core, &report),
         Err(error) => not_generated(core, &error),
@@ -329,15 +348,20 @@ fn not_generated(core: &Core, error: &Error) -> Reply {
     Reply { noted: Some(error.to_string()), ..Reply::new(backups::refusal(error), data, message::BACKUP_FAILED) }
 }
 
-async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String, Value>) -> Outcomes {
+async fn download_backup(core: &Arc<Core>, address: IpAddr, account: &Account, data: &Map<String, Value>) -> Outcomes {
     let backup_name = text(data, "backup_name").unwrap_or_default();
     let (part, shown) = if text(data, "part") == Some("key") { (Part::Key, "key") } else { (Part::Archive, "archive") };
     let offset = data.get("offset").and_then(shape::whole).unwrap_or(0);
     let missing = || Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP);
     let record = core.records.find(backup_name, &Owner::of(account)).ok_or_else(missing)?;
-    let turn = Arc::clone(&core.downloads).try_acquire_owned();
-    let turn =
-        turn.map_err(|_| Reply::refusal(code::TOO_MANY, "Too many downloads at once. Please try again later."))?;
+    let turn = match part {
+        Part::Key => None,
+        Part::Archive => {
+            let turn = core.downloads.take(&account.username);
+            let too_many = || Reply::refusal(code::TOO_MANY, "Too many downloads at once. Please try again later.");
+            Some(turn.ok_or_else(too_many)?)
+        }
+    };
     let opened = tokio::task::spawn_blocking(move || record.open(part)).await.unwrap_or(Err(Error::Cancelled));
     let opened = opened.map_err(|error| Reply::failure(core, &error))?.ok_or_else(missing)?;
     let size = opened.size;
@@ -345,20 +369,44 @@ async fn download_backup(core: &Arc<Core>, account: &Account, data: &Map<String,
         let data = json!({ "validator": "maximum", "validator_value": size });
         return Err(Reply::new(code::BAD_REQUEST, data, "'offset' is beyond the end of the file"));
     }
+    take_deed(core, account)?;
+    core.note_backup_deed(
+        address,
+        &account.username,
+        action::DOWNLOAD_BACKUP,
+        Some(backup_name),
+        (code::OK, &format!("{shown}: begun at byte {offset}")),
+    );
     let title = (account.username.clone(), backup_name.to_owned(), shown);
     let download = Some(Download { opened, offset, title, _turn: turn });
-    Ok(Answer { download, ..Reply::of(&DownloadStart { size, offset }, SUCCESS).into() })
+    Ok(Answer { download, is_noted: true, ..Reply::of(&DownloadStart { size, offset }, SUCCESS).into() })
 }
 
-async fn delete_backup(core: &Arc<Core>, account: &Account, name: &str) -> std::result::Result<Reply, Reply> {
-    let record = core.records.find(name, &Owner::of(account));
-    let record = record.ok_or_else(|| Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP))?;
+async fn delete_backup(core: &Arc<Core>, address: IpAddr, account: &Account, name: &str) -> Outcomes {
+    let missing = || Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP);
+    let record = core.records.find(name, &Owner::of(account)).ok_or_else(missing)?;
+    take_deed(core, account)?;
     let keeper = Arc::clone(core);
-    let removed = tokio::task::spawn_blocking(move || keeper.records.remove(&record)).await;
-    match removed.unwrap_or(Err(Error::Cancelled)) {
-        Ok(true) => Ok(Reply::of(&json!({}), SUCCESS)),
-        Ok(false) => Err(Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP)),
-        Err(error) => Err(Reply::failure(core, &error)),
+    // A client that goes away stops it as little as its entry.
+    let work = tokio::task::spawn_blocking(move || {
+        let reply = match keeper.records.remove(&record) {
+            Ok(true) => Reply::of(&json!({}), SUCCESS),
+            Ok(false) => Reply::refusal(code::NOT_FOUND, NO_SUCH_BACKUP),
+            Err(error) => Reply::failure(&keeper, &error),
+        };
+        let (name, what) = (Some(record.backup_name.as_str()), (reply.code, reply.noted()));
+        keeper.note_backup_deed(address, &record.username, action::DELETE_BACKUP, name, what);
+        reply
+    });
+    let reply = work.await.unwrap_or_else(|_| Reply::failure(core, &Error::Cancelled));
+    Ok(Answer { is_noted: true, ..reply.into() })
+}
+
+/// What is done to backups is always noted, so there is only so much of it.
+fn take_deed(core: &Core, account: &Account) -> std::result::Result<(), Reply> {
+    match core.audit.takes_backup_deed(&account.username, unix_now()) {
+        true => Ok(()),
+        false => Err(Reply::refusal(code::TOO_MANY, TOO_MANY_DEEDS)),
     }
 }
 

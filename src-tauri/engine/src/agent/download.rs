@@ -3,9 +3,10 @@
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Bytes;
 
+use super::download_turns::DownloadTurn;
 use super::limits;
 use super::records::Opened;
 use crate::hex;
@@ -16,8 +17,8 @@ pub(super) struct Download {
     pub(super) offset: u64,
     /// What it is called, for the audit log.
     pub(super) title: (String, String, &'static str),
-    /// Its place among the downloads that may run.
-    pub(super) _turn: OwnedSemaphorePermit,
+    /// Its place among the downloads that may run; a key needs none.
+    pub(super) _turn: Option<DownloadTurn>,
 }
 
 /// A piece of it.

@@ -37,8 +37,10 @@ pub(super) const HASH_KIB: u32 = 256 * 1024;
 pub(super) const HASH_WAIT: Duration = Duration::from_secs(20);
 /// When a failed login is answered, counted from the request: as servers do it, and the same for every reason.
 pub(super) const FAILED_LOGIN: Duration = Duration::from_secs(3);
-/// Downloads at once.
+/// Downloads of archives at once.
 pub(super) const DOWNLOADS: usize = 8;
+/// Those of one user.
+pub(super) const DOWNLOADS_OF_USER: usize = 4;
 /// Bytes of a download's message.
 pub(super) const CHUNK: usize = 256 * 1024;
 /// For goodbyes.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -35,8 +35,10 @@ mod backups;
 mod connection;
 mod dialogue;
 mod download;
+mod download_turns;
 mod limits;
 mod lockdown;
+mod log_file;
 mod meter;
 mod passwords;
 mod places;
@@ -88,7 +90,7 @@ struct Core {
     server_name: String,
     backups: backups::Backups,
     records: records::Records,
-    downloads: Arc<Semaphore>,
+    downloads: download_turns::DownloadTurns,
     sign_in: sign_in::SignIn,
     audit: audit::Audit,
 }
@@ -99,12 +101,17 @@ impl Agent {
     /// # Errors
     /// Whatever keeps it from working: a database that is none of a CFMS server, a TLS pair that is none, a folder that
     /// another agent uses, one for backups that cannot be written, an address that is taken.
-    pub async fn bind(source: ServerData, settings: Settings) -> Result<Self> {
+    pub async fn bind(source: ServerData, mut settings: Settings) -> Result<Self> {
+        // Without a slash at its end, so that it is found again in words.
+        settings.state_dir = std::path::absolute(&settings.state_dir)
+            .map(|dir| dir.components().collect())
+            .map_err(|e| Error::io("find", &settings.state_dir, e))?;
         let state = state::claim(&settings.state_dir)?;
         let identity = tls::Identity::of(&settings.certificate, &source, &settings.state_dir)?;
         let backup_dir = settings.backup_dir.map(std::path::absolute).transpose();
         let backup_dir = backup_dir.map_err(|e| Error::io("find", "the folder for backups", e))?;
-        let backups = backups::Backups::new(source.root(), backup_dir, settings.whole_server);
+        let backups =
+            backups::Backups::new(source.root(), backup_dir, settings.whole_server).hiding(&settings.state_dir);
         let (source, backups) = check(source, backups).await?;
         let unusable = |e| Error::io("listen on", settings.listen.to_string(), e);
         let listener = TcpListener::bind(settings.listen).await.map_err(unusable)?;
@@ -113,7 +120,7 @@ impl Agent {
             server_name: format!("{} (CFMS Backup agent)", source.server_name().unwrap_or("CFMS server")),
             backups,
             records: records::Records::open(&settings.state_dir)?,
-            downloads: Arc::new(Semaphore::new(limits::DOWNLOADS)),
+            downloads: download_turns::DownloadTurns::default(),
             sign_in: sign_in::SignIn::new(&source, address)?,
             audit: audit::Audit::open(&settings.state_dir, settings.audit)?,
             source,
@@ -178,16 +185,25 @@ impl Agent {
 
 impl Core {
     /// Notes how a request ended.
-    fn note(&self, address: IpAddr, username: &str, action: &str, backup: Option<&str>, (code, result): (i64, &str)) {
-        self.audit.note(Entry {
-            time: unix_now(),
-            address: address.to_string(),
-            username: username.to_owned(),
-            action: action.to_owned(),
-            backup_name: backup.map(str::to_owned),
-            code,
-            result: result.to_owned(),
-        });
+    fn note(&self, address: IpAddr, username: &str, action: &str, backup: Option<&str>, ending: (i64, &str)) {
+        self.audit.note(entry(address, username, action, backup, ending));
+    }
+
+    /// Notes what happened to a backup, for which a place was taken before.
+    fn note_backup_deed(&self, address: IpAddr, username: &str, action: &str, backup: Option<&str>, what: (i64, &str)) {
+        self.audit.note_backup_deed(entry(address, username, action, backup, what));
+    }
+}
+
+fn entry(address: IpAddr, username: &str, action: &str, backup: Option<&str>, (code, result): (i64, &str)) -> Entry {
+    Entry {
+        time: unix_now(),
+        address: address.to_string(),
+        username: username.to_owned(),
+        action: action.to_owned(),
+        backup_name: backup.map(str::to_owned),
+        code,
+        result: result.to_owned(),
     }
 }
 

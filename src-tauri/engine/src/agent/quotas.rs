@@ -1,10 +1,10 @@
 //! How much of the audit log somebody may take up in a minute. What is not noted is counted, and told in one line when the
-//! minute is over.
+//! minute is over. What happens to backups is always noted: of this so much is done in a minute, and no more.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::audit::Entry;
+use super::audit::{Entry, of_the_log};
 use super::throttle::network_of;
 use crate::protocol::code;
 
@@ -14,14 +14,18 @@ const REFUSALS_OF_USER: u32 = 20;
 const REFUSALS_OF_ADDRESS: u32 = 60;
 /// Refusals of all.
 const REFUSALS: u32 = 600;
-/// What a user may do, and does: nobody else can use this up.
+/// What else a user may do, and does: nobody else can use this up.
 const DEEDS_OF_USER: u32 = 60;
+/// Backups that a user has made, fetched and removed.
+const BACKUP_DEEDS_OF_USER: u32 = 60;
 
 /// What is counted in a minute.
 #[derive(Default)]
 pub(super) struct Quotas {
     minute: u64,
     counts: HashMap<Whose, Count>,
+    /// By user.
+    backup_deeds: HashMap<String, u32>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -56,6 +60,14 @@ impl Quotas {
         true
     }
 
+    /// Whether a user may do one thing more to backups, which takes a place for its entries.
+    pub(super) fn take_backup_deed(&mut self, username: &str) -> bool {
+        let done = self.backup_deeds.entry(username.to_owned()).or_default();
+        let is_one_more = *done < BACKUP_DEEDS_OF_USER;
+        *done += u32::from(is_one_more);
+        is_one_more
+    }
+
     /// What is to be told of a minute that is over at `time`, in Unix seconds. Another begins.
     pub(super) fn sums_before(&mut self, time: f64) -> Vec<Entry> {
         let minute = (time / 60.0) as u64;
@@ -63,6 +75,7 @@ impl Quotas {
             return Vec::new();
         }
         let end = (self.minute + 1) as f64 * 60.0;
+        self.backup_deeds.clear();
         let counts = std::mem::take(&mut self.counts).into_iter();
         let mut sums: Vec<_> =
             counts.filter(|(_, count)| count.more > 0).map(|(whose, count)| sum(whose, count.more, end)).collect();
@@ -94,5 +107,5 @@ fn sum(whose: Whose, more: u64, time: f64) -> Entry {
         Whose::DeedsOfUser(address, user) => (address, user, "requests"),
     };
     let result = format!("{more} more {what} in the minute before, which are not noted");
-    Entry { time, address, username, action: "audit".to_owned(), backup_name: None, code: 0, result }
+    Entry { address, username, ..of_the_log(time, result) }
 }

@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -56,15 +56,21 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 
 /// Writes a file of the folder anew. The old one is there until the new one is whole.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let (new, mut file) = create_beside(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
+    written.map_err(|e| Error::io("write", path, e))
+}
+
+/// Creates the file that is to take the place of `path`, to append to.
+pub(super) fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
     let new = path.with_added_extension("new");
     // What a dead run left there is of no use.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("replace", &new, error)),
         _ => {}
     }
-    let mut file = open(&new, OpenOptions::new().write(true).create_new(true))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
-    written.map_err(|e| Error::io("write", path, e))
+    let file = open(&new, OpenOptions::new().append(true).create_new(true))?;
+    Ok((new, file))
 }
 
 /// Whether it is this user's, and no other may write to it.

@@ -214,10 +214,19 @@ impl Retry {
     /// # Errors
     /// `error` itself, where it is no broken line or was the last of too many.
     pub(super) async fn pause(&mut self, error: Error, job: &Job) -> Result<()> {
-        let (Some(problem), Some(&seconds)) = (lost(&error), self.pauses.get(self.failures)) else { return Err(error) };
+        let Some(problem) = lost(&error).filter(|_| self.failures < self.pauses.len()) else { return Err(error) };
         if !std::mem::replace(&mut self.is_lost, true) {
             job.line(Line::Lost, &self.server, Some(problem.to_owned()));
         }
+        self.wait(error, job).await
+    }
+
+    /// The same over a line that holds, to a server that has no turn as yet.
+    ///
+    /// # Errors
+    /// `error` itself, where it was the last of too many.
+    pub(super) async fn wait(&mut self, error: Error, job: &Job) -> Result<()> {
+        let Some(&seconds) = self.pauses.get(self.failures) else { return Err(error) };
         self.failures += 1;
         let pause = async {
             sleep(Duration::from_secs(seconds)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Bytes;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,12 @@ use crate::protocol::{DownloadBackup, DownloadEnd, DownloadStart, Part, action, 
 
 /// How long a server may take between two pieces of a file.
 const STALLED: Duration = Duration::from_secs(120);
+/// Bytes that a line must have brought to be a good one, however large the file is.
+const USEFUL: u64 = 1024 * 1024;
+/// Parts of a file, of which a good line brings one at least: or of a small file each byte could be another line's.
+const PARTS: u64 = 64;
+/// How long a line lasts that is a good one, slow as it may be.
+const LASTING: Duration = Duration::from_secs(60);
 /// Pieces that may wait for the disk, of 1 MiB at the most.
 const WAITING: usize = 8;
 
@@ -56,17 +63,23 @@ impl Remote {
         let (name, part) = (transfer.name, transfer.part);
         let mut retry = Retry::new(&self.server);
         let mut size = None;
+        let mut good = 0;
         let announced = loop {
-            let before = transfer.sink.taken();
+            let (before, called) = (transfer.sink.taken(), Instant::now());
             match unless_stopped(job, self.go_on(&mut transfer, &mut size, &mut retry, job)).await {
                 Ok(announced) => break announced,
+                Err(error) if is_turn_wanting(&error) => retry.wait(error, job).await?,
                 Err(error) => {
                     // Half a file is on it.
                     let connection = self.connection.take();
                     if connection.is_some_and(|connection| connection.was_closed_with(farewell::FILE_CHANGED)) {
                         return Err(self.damaged(name, part, "it was changed on the server since it was made"));
                     }
-                    if transfer.sink.taken() > before {
+                    let taken = transfer.sink.taken();
+                    // What comes byte by byte over a line each would never end.
+                    let is_much = taken - good >= USEFUL.min(size.unwrap_or(0) / PARTS).max(1);
+                    if is_much || taken > before && called.elapsed() >= LASTING {
+                        good = taken;
                         retry = Retry::new(&self.server);
                     }
                     retry.pause(error, job).await?;
@@ -230,6 +243,11 @@ impl Sink {
         };
         Ok(Arrived { sha256: hex::encode(&digest), bytes })
     }
+}
+
+/// Whether others fetch so much that the server has no turn for this.
+fn is_turn_wanting(error: &Error) -> bool {
+    matches!(error, Error::Remote(error) if matches!(&**error, RemoteError::Busy { .. }))
 }
 
 /// Writes what comes, and hashes it.

@@ -1,7 +1,5 @@
 //! What `verify` promises about archives that are sound, odd, cut or hostile.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
 use tempfile::tempdir;
 

@@ -44,7 +44,7 @@ pub(in super::super) fn core(folder: &Path) -> Core {
         server_name: "Test".to_owned(),
         backups: backups::Backups::new(source.root(), None, false),
         records: records::Records::open(folder).unwrap(),
-        downloads: Arc::new(tokio::sync::Semaphore::new(1)),
+        downloads: Default::default(),
         sign_in,
         audit: audit::Audit::open(folder, Box::new(|_| ())).unwrap(),
         source,
