@@ -18,7 +18,7 @@ fn a_run_that_is_killed_leaves_nothing_bad_and_the_next_one_cleans_up() {
     let whole = begun.elapsed();
     let mut seeded = Seeded(9);
     let mut outcomes = BTreeMap::new();
-    for round in 0..rounds(10, 60) {
+    for round in 0..rounds(10, 100) {
         let moment = whole.mul_f64(seeded.below(1100) as f64 / 1000.0);
         let name = format!("killed{round}");
         let mut child = ground

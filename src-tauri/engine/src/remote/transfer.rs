@@ -108,6 +108,10 @@ impl Remote {
         let connection = self.connected().await?;
         connection.send(request).await?;
         let response = connection.answer(Some(PATIENCE), &mut |_| {}).await?;
+        if response.code != code::OK {
+            // No file follows.
+            connection.conclude();
+        }
         match response.code {
             code::OK => {}
             code::NOT_FOUND => return Err(self.not_there(name)),
