@@ -104,8 +104,8 @@ pub(crate) enum Verb {
     ///
     /// Clients sign in with the users and passwords of the server itself, which is only read; whoever may manage the system
     /// (manage_system) or export backups (export_backup) there may make backups here. It runs beside the server, or without
-    /// it. Backups are of the documents only, unless --whole-server is given. Ctrl-C, SIGTERM: ends with 0; a running backup
-    /// is cancelled and leaves nothing behind.
+    /// it. Backups are of the documents only, unless --whole-server is given. Ctrl-C, SIGTERM and other signals: ends with 0;
+    /// a running backup is cancelled and leaves nothing behind.
     #[command(after_long_help = examples::help(examples::SERVE))]
     Serve(ServeArgs),
     /// List the folders and documents of an archive

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cfms_backup::ServerData;
 use cfms_backup::agent::{Agent, Entry, Listener, Settings, TlsPair};
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::args::{ProgressStyle, ServeArgs, Telling};
@@ -72,9 +72,16 @@ fn scope(is_whole: bool) -> &'static str {
     }
 }
 
+/// The first line of `--json`.
+#[derive(Serialize)]
+struct Listening<'a> {
+    listening: &'a str,
+    fingerprint: cfms_backup::Fingerprint,
+}
+
 fn tell(agent: &Agent, mut facts: Vec<(&'static str, String)>, output: &Output) -> Result<()> {
     let url = format!("wss://{}", agent.address());
-    output.announce(&json!({ "listening": url, "fingerprint": agent.fingerprint() }))?;
+    output.announce(&Listening { listening: &url, fingerprint: agent.fingerprint() })?;
     facts.push(("Certificate", show::path(agent.certificate_path())));
     facts.push(("Fingerprint", agent.fingerprint().to_string()));
     let head = output.paint().green(&format!("✓ The agent listens on {url}"));

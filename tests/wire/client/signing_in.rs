@@ -225,6 +225,21 @@ async fn a_server_that_was_just_told_a_secret_is_not_quoted_at_all() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn that_a_servers_database_is_locked_is_told_and_nothing_beside() {
+    let server = Scripted::real(|mut wire| async move {
+        wire.expect("login").await;
+        wire.answer_in_words(500, json!({"error": "database is locked", "thgir": "thgir"}), "thgir").await;
+        wire.expect_end().await;
+    });
+    let job = silent();
+    let mut remote = server.called(&job).await.unwrap();
+    let refusal = sign_in(&mut remote, &job).await.unwrap_err().to_string();
+    assert!(refusal.contains("database is locked") && !refusal.contains("thgir"), "{refusal}");
+    drop(remote);
+    server.is_over().await;
+}
+
 /// A person who is refused a new password without a reason cannot choose a better one.
 #[tokio::test(start_paused = true)]
 async fn why_a_new_password_is_refused_is_told_where_no_secret_can_be_in_the_words() {

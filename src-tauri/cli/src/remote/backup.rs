@@ -52,7 +52,9 @@ impl Made {
 }
 
 impl Document {
-    fn new(server: ServerFacts, warnings: Vec<Warning>) -> Self {
+    /// Begins with what is to be said of the server and of signing in to it.
+    fn new(server: ServerFacts, signing_in: Vec<Warning>) -> Self {
+        let warnings = [server.warnings.clone(), signing_in].concat();
         let warnings_total = warnings.len() as u64;
         let (on_server, copy, deleted_from_server, error) = (None, None, false, None);
         Self { server, on_server, copy, deleted_from_server, warnings, warnings_total, error }

@@ -22,6 +22,8 @@ const KNOWN: [&str; 9] = [
     "New password should not be the same",
     "You do not have permission to change your own password",
 ];
+/// The error of a server whose database somebody else has locked: it is worth another try.
+const LOCKED: &str = "database is locked";
 /// Of a new password. The shortest and the longest length may follow, as ` (8 ~ 32)`.
 const LENGTH: &str = "Password does not meet the length requirement";
 /// Of a new password, before a colon and what is not shown: characters or rules that the server wants.
@@ -41,8 +43,12 @@ pub(super) fn is_one(action: &str) -> bool {
 pub(super) fn withhold_words(response: &mut Response) {
     // Never shown, only compared.
     let code = response.data.get_mut("code").map(Value::take);
+    let is_locked = response.data.get("error").is_some_and(|error| error == LOCKED);
     wipe(&mut response.data);
     response.data = json!({ "code": code });
+    if is_locked {
+        response.data["error"] = LOCKED.into();
+    }
     let shown = shown(&response.message).to_owned();
     std::mem::replace(&mut response.message, shown).zeroize();
 }
