@@ -13,6 +13,8 @@ import stat
 import sys
 from pathlib import Path
 
+from faithful import depth, longest_number
+
 TABLES = {
     "folders": [], "documents": [], "files": ["path"],
     "document_revisions": ["id", "parent_revision_id"],
@@ -37,6 +39,8 @@ def meant(name, value, root):
         # An archive has one form for a text that is no JSON and for JSON that is a text, or is nested deeply.
         try:
             data = json.loads(str(value))
+            if depth(str(value)) > 100 or longest_number(str(value)) > 512:
+                return str(value)
         except ValueError:
             return str(value)
         return data if isinstance(data, str) else json.dumps(data, sort_keys=True)

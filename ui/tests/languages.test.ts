@@ -101,6 +101,7 @@ const NEVER_SHOWN = new Set([
   "a row",
   "a key is missing",
   "a list",
+  "database is locked",
   "an object of lists",
   "a value",
   "blob {}",

@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
+use crate::server_data::travels_as_json;
+
 /// What two texts of `rule_data` have in common that an archive has one form for: one meaning, or one text that means
 /// nothing.
 pub(crate) fn meaning(text: &str) -> String {
     match serde_json::from_str::<&RawValue>(text) {
         Err(_) => format!("text:{text}"),
+        // What an archive has no JSON for: it is too deep, or has a number without end.
+        Ok(_) if !travels_as_json(text) => format!("text:{text}"),
         // JSON that is a text, and a text that is no JSON, look alike there.
         Ok(_) if text.trim_start().starts_with('"') => {
             format!("text:{}", serde_json::from_str::<String>(text).as_deref().unwrap_or(text))
@@ -88,5 +92,8 @@ mod tests {
         assert_eq!(dumped(python), python);
         assert_eq!(meaning("\"this is no JSON\""), meaning("this is no JSON"));
         assert_ne!(meaning("\"{}\""), meaning("{}"));
+        for no_json_there in [format!("[{}]", "1".repeat(513)), "[".repeat(101) + &"]".repeat(101)] {
+            assert_eq!(meaning(&format!("\"{no_json_there}\"")), meaning(&no_json_there));
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn golden(name: &str) -> Option<PathBuf> {
 pub(crate) fn is_root(what_needs_it: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        skipped(&format!("{what_needs_it} needs root"));
+        skipped(&[what_needs_it, " needs root"].concat());
     }
     is_root
 }

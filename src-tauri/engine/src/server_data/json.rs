@@ -114,6 +114,11 @@ pub(super) fn push_embedded(out: &mut Vec<u8>, text: &str, indent: usize) -> boo
     whole
 }
 
+/// Whether the JSON that `text` is goes into an archive as JSON; if not, as the text that it is.
+pub(crate) fn travels_as_json(text: &str) -> bool {
+    push_embedded(&mut Vec::new(), text, 0)
+}
+
 fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut rest = text;
     while let Some(special) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {

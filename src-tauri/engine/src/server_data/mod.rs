@@ -69,6 +69,7 @@ pub use fresh::SERVER_TABLES;
 pub use home::Mended;
 pub(crate) use home::{Home, Homes, plain};
 pub(crate) use incoming::{Incoming, IncomingRow, Kind as IncomingKind, Placed, Put};
+pub(crate) use json::travels_as_json;
 pub(crate) use lock::SourceLock;
 pub use merge::OnConflict;
 pub(crate) use merge::{FileState, Merge, MergeSettings, UnitCounts};
